@@ -1,0 +1,277 @@
+"""Whose it is and how it is set up: organizations, their members, widgets and agents."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import (
+    FileExtensionValidator,
+    MaxValueValidator,
+    MinValueValidator,
+    RegexValidator,
+)
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from organizations import hours
+from organizations.scoping import OrganizationOwned
+
+validate_color = RegexValidator(
+    r"^#[0-9a-fA-F]{6}$", _("Write a colour as # and six digits, such as #0f766e."), code="color"
+)
+validate_name = RegexValidator(
+    r"^[a-z][a-z0-9_-]*$",
+    _("Use small Latin letters, digits, - and _, beginning with a letter."),
+    code="name",
+)
+
+
+class Language(models.TextChoices):
+    RUSSIAN = "ru", _("Russian")
+    ENGLISH = "en", _("English")
+
+
+def validate_site(value: str) -> None:
+    """Accept `*`, or an origin: scheme and host, perhaps a port, and nothing behind it."""
+    if value == "*":
+        return
+    parts = urlsplit(value)
+    try:
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if (
+        parts.scheme not in ("http", "https")
+        or not host
+        or f"{parts.scheme}://{parts.netloc}" != value
+        or "@" in parts.netloc
+        or not all(c.isalnum() or c in "-.:[]" for c in parts.netloc)
+    ):
+        raise ValidationError(
+            _("Write a site as https://example.com, with no path behind it."), code="site"
+        )
+
+
+def default_languages() -> list[str]:
+    """What a new widget speaks."""
+    return list(Language.values)
+
+
+def validate_languages(value: list[str]) -> None:
+    """Accept a list of languages without repeats, at least one."""
+    if not value or len(set(value)) != len(value) or set(value) - set(Language.values):
+        raise ValidationError(_("Choose at least one language, each once."), code="languages")
+
+
+class User(AbstractUser):
+    """A person who signs in; what they may do here is said by their Member."""
+
+
+class Organization(models.Model):
+    """The tenant: everything below belongs to exactly one."""
+
+    name = models.CharField(_("name"), max_length=100)
+    slug = models.SlugField(_("short name"), max_length=50, unique=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("organization")
+        verbose_name_plural = _("organizations")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Member(OrganizationOwned):
+    """A user in an organization. One user is in one organization, so nothing is ambient."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", _("Owner")
+        OPERATOR = "operator", _("Operator")
+
+    user = models.OneToOneField(User, models.CASCADE, related_name="member", verbose_name=_("user"))
+    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.OPERATOR)
+    display_name = models.CharField(
+        _("shown to visitors as"), max_length=60, blank=True, help_text=_("Empty: the user's name.")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("member")
+        verbose_name_plural = _("members")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """What visitors see."""
+        return self.display_name or self.user.get_full_name() or self.user.get_username()
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == self.Role.OWNER
+
+
+class Agent(OrganizationOwned):
+    """The assistant's settings."""
+
+    name = models.CharField(_("name"), max_length=60)
+    model = models.CharField(
+        _("model"), max_length=120, blank=True, help_text=_("Empty: the one of the server.")
+    )
+    fallback_model = models.CharField(
+        _("fallback model"),
+        max_length=120,
+        blank=True,
+        help_text=_("Answers when the first one fails."),
+    )
+    instructions = models.TextField(_("instructions"), max_length=8000, blank=True)
+    temperature = models.FloatField(
+        _("temperature"), default=0.3, validators=[MinValueValidator(0), MaxValueValidator(2)]
+    )
+    max_tokens = models.PositiveIntegerField(
+        _("longest answer, tokens"),
+        default=800,
+        validators=[MinValueValidator(16), MaxValueValidator(8000)],
+    )
+    reply_delay = models.FloatField(
+        _("pause before answering, seconds"),
+        default=0.5,
+        validators=[MinValueValidator(0), MaxValueValidator(10)],
+        help_text=_("Messages sent within the pause are answered together."),
+    )
+    daily_turns_per_visitor = models.PositiveIntegerField(
+        _("answers a day for one visitor"),
+        default=200,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
+    )
+    input_price = models.DecimalField(
+        _("price of a million prompt tokens"),
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+    )
+    output_price = models.DecimalField(
+        _("price of a million answer tokens"),
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("With both prices given, each answer's cost is recorded."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("agent")
+        verbose_name_plural = _("agents")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="agent_name_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def new_key() -> str:
+    """A widget's public key: it names the widget in a page's source and opens nothing else."""
+    return secrets.token_urlsafe(16)
+
+
+class Widget(OrganizationOwned):
+    """A named profile of looks, texts, hours and allowed sites."""
+
+    class Position(models.TextChoices):
+        RIGHT = "right", _("Bottom right")
+        LEFT = "left", _("Bottom left")
+
+    name = models.CharField(_("name"), max_length=40, validators=[validate_name])
+    key = models.CharField(_("public key"), max_length=40, unique=True, default=new_key)
+    is_active = models.BooleanField(_("active"), default=True)
+    agent = models.ForeignKey(
+        Agent, models.PROTECT, related_name="widgets", verbose_name=_("agent")
+    )
+    welcome_message = models.TextField(_("welcome message"), max_length=1000, blank=True)
+    placeholder_text = models.CharField(_("hint in the empty field"), max_length=100, blank=True)
+    bot_name = models.CharField(_("assistant's name"), max_length=60, blank=True)
+    bot_avatar = models.ImageField(
+        _("assistant's picture"),
+        upload_to="avatars/",
+        blank=True,
+        validators=[FileExtensionValidator(["png", "jpg", "jpeg", "webp"])],
+    )
+    primary_color = models.CharField(
+        _("colour"), max_length=7, default="#0f766e", validators=[validate_color]
+    )
+    position = models.CharField(
+        _("position"), max_length=5, choices=Position, default=Position.RIGHT
+    )
+    auto_open_delay = models.PositiveIntegerField(
+        _("opens by itself after, seconds"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(3600)],
+        help_text=_("Empty: only by a click."),
+    )
+    offline_message = models.TextField(_("offline message"), max_length=1000, blank=True)
+    business_hours = models.JSONField(
+        _("business hours"), default=dict, blank=True, validators=[hours.validate_hours]
+    )
+    timezone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        default="Europe/Moscow",
+        validators=[hours.validate_timezone],
+    )
+    support_timeout = models.PositiveIntegerField(
+        _("longest wait for a person, minutes"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(1440)],
+        help_text=_("After it the visitor is offered the form."),
+    )
+    languages = ArrayField(
+        models.CharField(max_length=5, choices=Language),
+        verbose_name=_("languages"),
+        default=default_languages,
+        validators=[validate_languages],
+        help_text=_("The first one is used where the visitor's own is not among them."),
+    )
+    allowed_sites = ArrayField(
+        models.CharField(max_length=200, validators=[validate_site]),
+        verbose_name=_("allowed sites"),
+        default=list,
+        blank=True,
+        help_text=_(
+            "Sites that may show this widget, such as https://example.com, one in a line. "
+            "Empty: this server's own pages only. A star: any site."
+        ),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("widget")
+        verbose_name_plural = _("widgets")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "name"], name="widget_name_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def is_open(self) -> bool:
+        """Whether people are at work now, by the widget's hours."""
+        return hours.is_open(self.business_hours, self.timezone, timezone.now())
+
+    def language_for(self, wanted: str | None) -> str:
+        """The language to speak with a visitor who asks for `wanted`."""
+        return wanted if wanted in self.languages else self.languages[0]
