@@ -1,0 +1,70 @@
+"""What thinks. `chat_model` and `embedder` choose an adapter by the settings; see `interface`."""
+
+from __future__ import annotations
+
+import functools
+
+from django.conf import settings
+
+from ai.builtin_embedder import BuiltinEmbedder
+from ai.fallback import FallbackModel
+from ai.interface import ChatModel, Embedder
+from ai.knowledge_only import KnowledgeModel
+from ai.openai_compatible import Client, OpenAIModel, client_for
+from ai.openai_embedder import OpenAIEmbedder
+
+
+def has_model() -> bool:
+    """Whether a model can be asked at all; without one, knowledge alone answers."""
+    return bool(settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL)
+
+
+def chat_model(name: str = "", fallback: str = "") -> ChatModel:
+    """The model of this name (empty: the server's), backed by the fallback where one is named."""
+    if not has_model():
+        return knowledge_model()
+    first = OpenAIModel(name or settings.OPENAI_MODEL, _client)
+    second = fallback or settings.OPENAI_FALLBACK_MODEL
+    if not second or second == first.name:
+        return first
+    return FallbackModel(first, OpenAIModel(second, _client))
+
+
+@functools.cache
+def knowledge_model() -> KnowledgeModel:
+    """The one that says the best source's own words."""
+    return KnowledgeModel(delay=settings.KNOWLEDGE_STREAM_DELAY)
+
+
+def embedder() -> Embedder:
+    """The embedder of the settings; the built-in one needs no network."""
+    if not settings.OPENAI_EMBEDDING_MODEL:
+        return _builtin()
+    return OpenAIEmbedder(
+        settings.OPENAI_EMBEDDING_MODEL,
+        api_key=settings.OPENAI_API_KEY,
+        base_url=settings.OPENAI_BASE_URL,
+        timeout=settings.OPENAI_TIMEOUT,
+        asks_dimensions=settings.OPENAI_EMBEDDING_DIMENSIONS,
+    )
+
+
+@functools.cache
+def _builtin() -> BuiltinEmbedder:
+    return BuiltinEmbedder()
+
+
+def _client() -> Client:
+    """The running loop's client: one that was made on another loop would be dead."""
+    return client_for(
+        api_key=settings.OPENAI_API_KEY,
+        base_url=settings.OPENAI_BASE_URL,
+        timeout=settings.OPENAI_TIMEOUT,
+        silence=settings.AI_STREAM_TIMEOUT,
+    )
+
+
+async def warm_up() -> None:
+    """Build the client now, so that the first visitor does not wait for imports."""
+    if has_model():
+        _client().touch()

@@ -1,0 +1,205 @@
+"""The one adapter to models over the network: everything that speaks the OpenAI protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import orjson
+from openai import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncOpenAI,
+    BadRequestError,
+)
+
+from ai.interface import AIError, ChatModel, ChatRequest, Delta, Usage
+
+# A provider without keys (Ollama, vLLM) still wants a header; the SDK refuses an empty key.
+NO_KEY = "none"
+MAX_LINE = 1024 * 1024
+
+
+class Client:
+    """A provider's client on one event loop, and what was learnt of the provider's dialect."""
+
+    def __init__(self, api_key: str, base_url: str, timeout: float, silence: float) -> None:
+        self.sdk = AsyncOpenAI(
+            api_key=api_key or NO_KEY,
+            base_url=base_url or None,
+            timeout=timeout,
+            # Attempts are counted on the turn; retries here would hide behind the lease.
+            max_retries=0,
+        )
+        self.silence = silence
+        self.refused: set[str] = set()
+
+    def touch(self) -> None:
+        """Build the SDK's lazy parts."""
+        _ = self.sdk.chat.completions
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Any, ...], Client]] = (
+    WeakKeyDictionary()
+)
+
+
+def client_for(*, api_key: str, base_url: str, timeout: float, silence: float) -> Client:
+    """The running loop's client for this provider."""
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    key = (api_key, base_url, timeout, silence)
+    if key not in clients:
+        clients[key] = Client(api_key, base_url, timeout, silence)
+    return clients[key]
+
+
+class OpenAIModel(ChatModel):
+    """A chat model behind an OpenAI-compatible address.
+
+    The SDK makes the request and names the errors; the stream's lines are parsed here, which
+    carries twice as many streams as the SDK's own objects.
+    """
+
+    def __init__(self, name: str, client: Callable[[], Client]) -> None:
+        self.name = name
+        self._client = client
+
+    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+        """The answer's pieces as they come, then its usage where the provider tells it."""
+        client = self._client()
+        body = self._body(request, client)
+        try:
+            async for delta in self._pieces(client, body):
+                yield delta
+        except BadRequestError as error:
+            dialect = _refused_option(error, body)
+            if dialect is None:
+                raise _translated(error) from error
+            client.refused.add(dialect)
+            try:
+                async for delta in self._pieces(client, self._body(request, client)):
+                    yield delta
+            except APIError as again:
+                raise _translated(again) from again
+        except APIError as error:
+            raise _translated(error) from error
+
+    def _body(self, request: ChatRequest, client: Client) -> dict[str, Any]:
+        """The request in the provider's dialect."""
+        limit = "max_completion_tokens" if "max_tokens" in client.refused else "max_tokens"
+        body: dict[str, Any] = {
+            "model": self.name,
+            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "stream": True,
+            limit: request.max_tokens,
+        }
+        if "temperature" not in client.refused:
+            body["temperature"] = request.temperature
+        if "stream_options" not in client.refused:
+            body["stream_options"] = {"include_usage": True}
+        return body
+
+    async def _pieces(self, client: Client, body: dict[str, Any]) -> AsyncIterator[Delta]:
+        create = client.sdk.chat.completions.with_streaming_response.create
+        async with create(**body) as response:
+            finished = False
+            lines = response.iter_lines()
+            while True:
+                try:
+                    async with asyncio.timeout(client.silence):
+                        line = await anext(lines)
+                except StopAsyncIteration:
+                    break
+                except TimeoutError:
+                    raise AIError(
+                        "The model fell silent.", code="ai_timeout", retryable=True
+                    ) from None
+                except Exception as error:
+                    if isinstance(error, APIError | AIError):
+                        raise
+                    # The transport's own errors: the connection broke in the middle.
+                    raise AIError(
+                        "The model's answer broke off.", code="ai_broken", retryable=True
+                    ) from error
+                if not line.startswith("data:"):
+                    continue
+                data = line[5:].strip()
+                if data == "[DONE]":
+                    return
+                delta, ended = _parse(data)
+                finished = finished or ended
+                if delta:
+                    yield delta
+            if not finished:
+                raise AIError("The model's answer broke off.", code="ai_broken", retryable=True)
+
+
+def _parse(data: str) -> tuple[Delta | None, bool]:
+    """A line of the stream as a delta, and whether the answer is finished with it."""
+    try:
+        chunk = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        raise AIError("The model sent no JSON.", code="ai_broken", retryable=True) from None
+    if not isinstance(chunk, dict):
+        raise AIError("The model sent no object.", code="ai_broken", retryable=True)
+    if chunk.get("error"):
+        raise AIError("The model failed in the middle.", code="ai_broken", retryable=True)
+    usage = chunk.get("usage")
+    counted = (
+        Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
+        if isinstance(usage, dict)
+        else None
+    )
+    choices = chunk.get("choices") or []
+    if not choices:
+        return (Delta(usage=counted, model=chunk.get("model") or "") if counted else None), False
+    text = (choices[0].get("delta") or {}).get("content") or ""
+    ended = bool(choices[0].get("finish_reason"))
+    if not text and not counted:
+        return None, ended
+    return Delta(text=text, usage=counted, model=chunk.get("model") or ""), ended
+
+
+def _refused_option(error: BadRequestError, body: dict[str, Any]) -> str | None:
+    """The option of ours that a provider does not take, if its message names one."""
+    said = str(error)
+    for option in ("stream_options", "max_tokens", "temperature"):
+        if option in body and option in said:
+            return option
+    return None
+
+
+def _translated(error: APIError) -> AIError:
+    """The SDK's error in the port's words; it carries a code, never texts or keys."""
+    if isinstance(error, APITimeoutError):
+        return AIError("The model did not answer in time.", code="ai_timeout", retryable=True)
+    if isinstance(error, APIConnectionError):
+        return AIError("The model cannot be reached.", code="ai_unreachable", retryable=True)
+    if not isinstance(error, APIStatusError):
+        return AIError("The model failed.", code="ai_broken", retryable=True)
+    status = error.status_code
+    if status in (401, 403):
+        return AIError("The key is refused.", code="ai_auth", retryable=False)
+    if status == 404:
+        return AIError("There is no such model.", code="ai_model_not_found", retryable=False)
+    if status == 429:
+        return AIError(
+            "The model is busy.",
+            code="ai_rate_limited",
+            retryable=True,
+            retry_after=_seconds(error.response.headers.get("retry-after")),
+        )
+    if status >= 500 or status in (408, 409):
+        return AIError("The model is out of order.", code="ai_unavailable", retryable=True)
+    return AIError("The model refuses the request.", code="ai_refused", retryable=False)
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return max(0.0, float(value)) if value else None
+    except ValueError:
+        return None

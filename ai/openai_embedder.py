@@ -1,0 +1,67 @@
+"""Embeddings from an OpenAI-compatible address, made to fit the database's 1024 numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from openai import APIError, OpenAI
+
+from ai.interface import AIError, Embedder
+from ai.openai_compatible import NO_KEY, _translated
+
+DIMENSIONS = 1024
+BATCH = 64
+
+
+class OpenAIEmbedder(Embedder):
+    """Shorter vectors are padded with zeros, which changes no cosine; longer ones are refused."""
+
+    dimensions = DIMENSIONS
+
+    def __init__(
+        self, model: str, *, api_key: str, base_url: str, timeout: float, asks_dimensions: bool
+    ) -> None:
+        self.name = model
+        self._asks_dimensions = asks_dimensions
+        self._sdk = OpenAI(
+            api_key=api_key or NO_KEY, base_url=base_url or None, timeout=timeout, max_retries=0
+        )
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector a text, in order, of unit length."""
+        vectors: list[list[float]] = []
+        for start in range(0, len(texts), BATCH):
+            vectors += self._batch(list(texts[start : start + BATCH]))
+        return vectors
+
+    def _batch(self, texts: list[str]) -> list[list[float]]:
+        # The SDK asks for base64 unless told otherwise, which not every provider speaks.
+        try:
+            if self._asks_dimensions:
+                answer = self._sdk.embeddings.create(
+                    model=self.name, input=texts, encoding_format="float", dimensions=DIMENSIONS
+                )
+            else:
+                answer = self._sdk.embeddings.create(
+                    model=self.name, input=texts, encoding_format="float"
+                )
+        except APIError as error:
+            raise _translated(error) from error
+        rows = sorted(answer.data, key=lambda row: row.index)
+        if len(rows) != len(texts):
+            raise AIError("Some texts were not embedded.", code="ai_broken", retryable=True)
+        return [fitted(row.embedding) for row in rows]
+
+
+def fitted(vector: Sequence[float]) -> list[float]:
+    """The vector with unit length and 1024 numbers."""
+    if len(vector) > DIMENSIONS:
+        raise AIError(
+            f"The embedding model gives {len(vector)} numbers and at most {DIMENSIONS} fit. Choose "
+            "a model that can be asked for fewer and set OPENAI_EMBEDDING_DIMENSIONS=true.",
+            code="ai_wrong_dimension",
+            retryable=False,
+        )
+    length = math.sqrt(sum(x * x for x in vector)) or 1.0
+    return [x / length for x in vector] + [0.0] * (DIMENSIONS - len(vector))

@@ -1,0 +1,228 @@
+"""What the assistant can do: answer a turn. Called by the `reply` task, on the worker's one loop.
+
+Synchronous work with rows runs in database threads; in between is one coroutine that carries the
+model's words to the sockets and never touches a row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
+
+from django.db import InterfaceError, OperationalError
+
+from ai.interface import AIError, ChatModel, ChatRequest, Usage
+from chat import conversation, events, turns
+from chat.database import in_database
+from chat.deltas import DeltaPipe
+from chat.plans import HandOver, Plan, prepare
+from chat.protocol import AIDelta, AITyping
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# How long a finished answer waits for a database that is away.
+COMMIT_SECONDS = 60
+RETRY_SECONDS = 1.0
+
+
+class Lost(Exception):
+    """The turn is no longer ours: widened, taken over, stopped, or claimed by another worker."""
+
+
+@dataclass
+class Speech:
+    """What was said so far in one attempt."""
+
+    text: str = ""
+    model: str = ""
+    usage: Usage | None = None
+    first_text_at: float | None = None
+    started_at: float = field(default_factory=time.monotonic)
+
+
+async def answer(turn_id: int, pipe: DeltaPipe) -> None:
+    """Claim the turn and answer it, or find that there is nothing to do.
+
+    Whatever goes wrong ends in a row: another attempt, or after too many the apology.
+    """
+    claim = await _claim(turn_id)
+    if claim is None:
+        return
+    try:
+        plan = await in_database(prepare, claim)
+        if isinstance(plan, HandOver):
+            await in_database(conversation.hand_over, claim, plan.reason)
+        elif plan is not None:
+            await _attempt(claim, plan, pipe)
+    except Lost:
+        log.info("turn %s: attempt %s is void", turn_id, claim.attempt)
+    except AIError as error:
+        log.warning("turn %s: the model failed: %s", turn_id, error.code)
+        await _patiently(_fail, claim, error.code, error.retryable, error.retry_after)
+    except (OperationalError, InterfaceError) as error:
+        # The lease runs out and the sweeper sends the turn again.
+        log.warning("turn %s: no database: %s", turn_id, type(error).__name__)
+    except Exception as error:
+        log.exception("turn %s failed", turn_id)
+        await _patiently(_fail, claim, type(error).__name__, True, None)
+
+
+async def _claim(turn_id: int) -> turns.Claim | None:
+    while True:
+        claim = await in_database(turns.claim, turn_id)
+        if not isinstance(claim, turns.NotYet):
+            return claim
+        # The pause in which a burst of messages becomes one turn.
+        await asyncio.sleep(min(claim.seconds, 10.0) + 0.001)
+
+
+async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
+    """Speak, and save what was said. A model that fails before its first word is stood in for."""
+    speech = Speech()
+    pipe.put(events.packed(AITyping(chat_id=plan.chat_id), plan.chat_id))
+    try:
+        await _speak(claim, plan, plan.model, plan.request, speech, pipe)
+    except AIError as error:
+        if speech.text or plan.stand_in is None:
+            raise
+        log.warning("turn %s: knowledge alone stands in: %s", claim.turn_id, error.code)
+        await _patiently(turns.record, claim, error=error.code)
+        model, request = plan.stand_in
+        await _speak(claim, plan, model, request, speech, pipe)
+    if not speech.text.strip():
+        raise AIError("The model said nothing.", code="ai_empty", retryable=True)
+    saved = await _patiently(_save, claim, plan, speech)
+    if not saved:
+        raise Lost
+
+
+async def _speak(
+    claim: turns.Claim,
+    plan: Plan,
+    model: ChatModel,
+    request: ChatRequest,
+    speech: Speech,
+    pipe: DeltaPipe,
+) -> None:
+    """Carry one model's words to the sockets while the lease is kept."""
+    speaking = asyncio.ensure_future(_carry(claim, plan, model, request, speech, pipe))
+    keeping = asyncio.ensure_future(_keep(claim, speech))
+    try:
+        await asyncio.wait({speaking, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        if keeping.done():
+            keeping.result()
+        await speaking
+    finally:
+        for task in (speaking, keeping):
+            task.cancel()
+        await asyncio.gather(speaking, keeping, return_exceptions=True)
+
+
+async def _carry(
+    claim: turns.Claim,
+    plan: Plan,
+    model: ChatModel,
+    request: ChatRequest,
+    speech: Speech,
+    pipe: DeltaPipe,
+) -> None:
+    speech.model = model.name
+    async with aclosing(model.stream(request)) as deltas:
+        async for delta in deltas:
+            speech.model = delta.model or speech.model
+            speech.usage = delta.usage or speech.usage
+            if not delta.text:
+                continue
+            if speech.first_text_at is None:
+                # From here on the turn is not widened; a turn widened before now is void.
+                if not await in_database(turns.show, claim):
+                    raise Lost
+                speech.first_text_at = time.monotonic()
+            event = AIDelta(
+                chat_id=plan.chat_id,
+                turn=claim.turn_id,
+                attempt=claim.attempt,
+                epoch=plan.epoch,
+                offset=len(speech.text),
+                text=delta.text,
+            )
+            speech.text += delta.text
+            pipe.put(events.packed(event, plan.chat_id))
+
+
+async def _keep(claim: turns.Claim, speech: Speech) -> None:
+    """Renew the lease and save the draft, until the turn is not ours any more."""
+    saved, renewed = "", time.monotonic()
+    while True:
+        await asyncio.sleep(turns.DRAFT_SECONDS)
+        if speech.text == saved and time.monotonic() - renewed < turns.RENEW_SECONDS:
+            continue
+        draft = speech.text
+        try:
+            if not await in_database(turns.renew, claim, draft):
+                raise Lost
+        except (OperationalError, InterfaceError) as error:
+            # The lease may still outlive a short restart of the database.
+            log.warning("turn %s: draft not saved: %s", claim.turn_id, type(error).__name__)
+            continue
+        saved, renewed = draft, time.monotonic()
+
+
+def _save(claim: turns.Claim, plan: Plan, speech: Speech) -> bool:
+    """Write the receipt and the answer; False when the turn is no longer ours."""
+    now = time.monotonic()
+    timings = plan.timings | {
+        "first_text": _milliseconds(speech.started_at, speech.first_text_at or now),
+        "total": _milliseconds(speech.started_at, now),
+    }
+    usage = speech.usage
+    receipt = {
+        "model": speech.model[:120],
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "cost": plan.cost(usage),
+        "timings": timings,
+    }
+    if not turns.record(claim, **receipt):
+        return False
+    message = conversation.answer(
+        claim, speech.text, sources=plan.shown_sources, offers_support=plan.offers_support
+    )
+    return message is not None
+
+
+def _milliseconds(start: float, end: float) -> int:
+    return round((end - start) * 1000)
+
+
+def _fail(claim: turns.Claim, code: str, retryable: bool, retry_after: float | None) -> None:
+    """Try again later, or, where that is no use or was done enough, apologise."""
+    if not retryable:
+        turns.record(claim, failures=turns.MAX_FAILURES - 1)
+    released = turns.release(claim, code, delay=min(retry_after or RETRY_SECONDS, 10.0))
+    if released and claim.turn_id in turns.exhausted():
+        conversation.give_up(claim.turn_id)
+
+
+async def _patiently(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Work with rows, through a short absence of the database.
+
+    All such work is fenced by the claim, so doing it twice is refused, not doubled.
+    """
+    deadline = time.monotonic() + COMMIT_SECONDS
+    while True:
+        try:
+            return await in_database(work, *args, **kwargs)
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("no database, trying again: %s", type(error).__name__)
+            await asyncio.sleep(RETRY_SECONDS)

@@ -1,0 +1,325 @@
+"""The visitors' socket: frames to verbs of `chat.visitor`, and no rules of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from chat import events, identity, protocol, snapshots, visitor, waiting
+from chat.database import in_database
+from chat.heartbeat import heart
+from chat.models import Chat, Handoff, Visitor
+from chat.refusals import Refused
+from chat.socket import LATE, NOT_FOUND, Closed, Socket
+from chat.visitor import Visit
+from organizations import access
+
+HELLO_SECONDS = 15
+TYPING_EVERY = 2.0
+
+
+class VisitorConsumer(Socket):
+    """A visitor's connection. Nothing is stored for it before the first message."""
+
+    commands = protocol.visitor_commands
+    audience = "visitor"
+
+    # Sockets of one secret in this process.
+    _sockets: Counter[str] = Counter()
+
+    def __init__(self) -> None:
+        self.visit: Visit | None = None
+        self.token = ""
+        self.details = identity.Details()
+        self.visitor: Visitor | None = None
+        self.chat: Chat | None = None
+        self._counted = ""
+        self._typed_at = 0.0
+
+    @property
+    def chat_id(self) -> UUID | None:
+        """The chat whose head seq is pinged."""
+        return self.chat.chat_id if self.chat else None
+
+    def ping(self, event: protocol.Ping) -> None:
+        """Send a heartbeat."""
+        self.send_event(event)
+
+    async def opened(self) -> None:
+        """Expect `register` soon."""
+        self._hello = asyncio.get_running_loop().call_later(HELLO_SECONDS, self._late)
+
+    def _late(self) -> None:
+        if self.visit is None:
+            self.end(LATE)
+
+    async def closed(self) -> None:
+        """Forget the socket."""
+        self._hello.cancel()
+        heart().remove(self)
+        if self._counted:
+            self._sockets[self._counted] -= 1
+            self._sockets += Counter()
+
+    # --- who and where ------------------------------------------------------------------------
+
+    async def register(self, frame: protocol.Register) -> None:
+        """Find the widget, the visitor if known, and the chat to go on with."""
+        details = identity.details_of(self.scope)
+        try:
+            found = await in_database(_arrive, frame, details)
+        except access.UnknownWidget:
+            raise Closed(NOT_FOUND) from None
+        self._count(found.token_key)
+        self.visit, self.token, self.details = found.visit, frame.token, details
+        self.language = found.visit.language
+        self.visitor = found.visitor
+        heart().add(self)
+        self.send_event(
+            protocol.Registered(
+                visitor_id=found.visitor.visitor_id if found.visitor else None,
+                language=found.visit.language,
+                is_open=found.visit.widget.is_open(),
+                operators_online=found.operators_online,
+                offline_message=found.visit.widget.offline_message,
+            )
+        )
+        await self._go_to(found.chat)
+        await self._restore(frame.last_seq if found.is_same_chat else 0)
+
+    def _count(self, key: str) -> None:
+        if self._counted:
+            return
+        if self._sockets[key] >= settings.SOCKETS_PER_VISITOR:
+            raise Refused(
+                _("The chat is open in too many tabs. Close some of them."),
+                code="too_many_sockets",
+                retry_after=30,
+            )
+        self._sockets[key] += 1
+        self._counted = key
+
+    def _visit(self) -> Visit:
+        if self.visit is None:
+            raise Refused(_("Say `register` first."), code="not_registered")
+        return self.visit
+
+    async def _known(self) -> Visitor:
+        """The visitor, stored now if this is their first message."""
+        visit = self._visit()
+        if self.visitor is None:
+            self.visitor = await in_database(
+                identity.introduce, visit.widget.organization, self.token, self.details
+            )
+        return self.visitor
+
+    def _chat(self) -> Chat:
+        if self.chat is None:
+            raise visitor.UnknownChat
+        return self.chat
+
+    async def _go_to(self, chat: Chat | None) -> None:
+        """Hear this chat from now on, and no other. Subscribed before anything is read."""
+        if self.chat and (chat is None or chat.pk != self.chat.pk):
+            await self.leave(events.visitor_group(self.chat.chat_id), self.chat.chat_id.hex)
+        if chat and (self.chat is None or chat.pk != self.chat.pk):
+            await self.join(events.visitor_group(chat.chat_id), chat.chat_id.hex)
+        self.chat = chat
+
+    async def _restore(self, last_seq: int) -> None:
+        state = protocol.ChatState(has_existing_chat=False)
+        if self.chat:
+            state = await in_database(_state, self.chat, last_seq)
+        self.send_event(protocol.ChatRestored(chat=state))
+
+    # --- commands -----------------------------------------------------------------------------
+
+    async def say(self, frame: protocol.Say) -> None:
+        """Store, then ack: what is acked is committed."""
+        visit, person = self._visit(), await self._known()
+        chat_id = frame.chat_id or (self.chat.chat_id if self._is_open() else None)
+        message = await in_database(
+            visitor.say, person, visit, frame.text, frame.client_id, chat_id
+        )
+        self.send_event(
+            protocol.MessageSaved(
+                client_id=frame.client_id, seq=message.seq, chat_id=message.chat.chat_id
+            )
+        )
+        await self._settle(message.chat)
+
+    def _is_open(self) -> bool:
+        return self.chat is not None and self.chat.closed_at is None
+
+    async def _settle(self, chat: Chat) -> None:
+        """After a verb that may have opened a chat: hear it, and show what was missed."""
+        if self.chat is None or self.chat.pk != chat.pk:
+            await self._go_to(chat)
+            await self._restore(0)
+
+    async def typing(self, frame: protocol.Typing) -> None:
+        """Pass the sign on to whoever watches, at most every two seconds."""
+        now = time.monotonic()
+        if self.chat and now - self._typed_at >= TYPING_EVERY:
+            self._typed_at = now
+            event = protocol.VisitorTyping(chat_id=self.chat.chat_id)
+            await in_database(events.send, events.packed(event, self.chat.chat_id))
+
+    async def restore(self, frame: protocol.RestoreChat) -> None:
+        self._visit()
+        await self._restore(frame.last_seq)
+
+    async def switch(self, frame: protocol.SwitchChat) -> None:
+        visit = self._visit()
+        if self.visitor is None:
+            raise visitor.UnknownChat
+        chat = await in_database(visitor.find_chat, self.visitor, visit.widget, frame.chat_id)
+        await self._go_to(chat)
+        self.send_event(protocol.ChatSwitched(chat=await in_database(_state, chat, frame.last_seq)))
+
+    async def new_chat(self, frame: protocol.NewChat) -> None:
+        visit, person = self._visit(), await self._known()
+        chat = await in_database(
+            visitor.new_chat, person, visit, frame.client_id, frame.name, frame.chat_type
+        )
+        await self._go_to(chat)
+        self.send_event(protocol.ChatSwitched(chat=await in_database(_state, chat, 0)))
+
+    async def list_chats(self, frame: protocol.GetUserChats) -> None:
+        visit = self._visit()
+        chats = await in_database(_summaries, self.visitor, visit) if self.visitor else []
+        self.send_event(protocol.UserChats(chats=chats))
+
+    async def request_support(self, frame: protocol.RequestSupport) -> None:
+        visit, person = self._visit(), await self._known()
+        chat = await in_database(
+            visitor.request_support,
+            person,
+            visit,
+            self.chat.chat_id if self.chat and self._is_open() else None,
+            Handoff.Reason(frame.reason),
+        )
+        await self._settle(chat)
+
+    async def cancel_support(self, frame: protocol.CancelSupport) -> None:
+        self._visit()
+        await in_database(visitor.cancel_support, await self._known(), self._chat())
+
+    async def stop(self, frame: protocol.Stop) -> None:
+        self._visit()
+        await in_database(visitor.stop, await self._known(), self._chat())
+
+    async def end_chat(self, frame: protocol.EndChat) -> None:
+        self._visit()
+        await in_database(visitor.end_chat, await self._known(), self._chat())
+
+    async def judge(self, frame: protocol.Feedback) -> None:
+        self._visit()
+        await in_database(visitor.judge, self._chat(), frame.seq, frame.helpful)
+
+    async def rate(self, frame: protocol.Rate) -> None:
+        self._visit()
+        await in_database(visitor.rate, self._chat(), frame.rating, frame.comment)
+
+    async def look_at(self, frame: protocol.PageChanged) -> None:
+        page = protocol.Page(url=frame.url, title=frame.title, context=frame.context)
+        self.visit = dataclasses.replace(self._visit(), page=page)
+        if self.chat:
+            await in_database(visitor.look_at, self.chat, self.visit)
+
+    async def leave_contact(self, frame: protocol.LeaveContact) -> None:
+        visit, person = self._visit(), await self._known()
+        _request, chat = await in_database(
+            visitor.leave_contact,
+            person,
+            visit,
+            self.chat.chat_id if self.chat and self._is_open() else None,
+            frame.client_id,
+            frame.name,
+            frame.email,
+            frame.text,
+        )
+        self.send_event(
+            protocol.MessageSaved(client_id=frame.client_id, seq=chat.seq, chat_id=chat.chat_id)
+        )
+        await self._settle(chat)
+
+    async def heard(self, kind: str, frame: str) -> None:
+        """Learn from the chat's own events that it was closed."""
+        if self.chat and kind == "support_left" and '"mode":"closed"' in frame:
+            self.chat = await in_database(_fresh, self.chat)
+
+    handlers = {
+        protocol.Register: register,
+        protocol.Say: say,
+        protocol.Typing: typing,
+        protocol.RestoreChat: restore,
+        protocol.SwitchChat: switch,
+        protocol.NewChat: new_chat,
+        protocol.GetUserChats: list_chats,
+        protocol.RequestSupport: request_support,
+        protocol.CancelSupport: cancel_support,
+        protocol.Stop: stop,
+        protocol.Feedback: judge,
+        protocol.Rate: rate,
+        protocol.EndChat: end_chat,
+        protocol.PageChanged: look_at,
+        protocol.LeaveContact: leave_contact,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Arrival:
+    """What `register` found."""
+
+    visit: Visit
+    token_key: str
+    visitor: Visitor | None
+    chat: Chat | None
+    is_same_chat: bool
+    operators_online: bool
+
+
+def _arrive(frame: protocol.Register, details: identity.Details) -> Arrival:
+    widget = access.widget_by_key(frame.widget)
+    organization = widget.organization
+    person = identity.find(organization, frame.token)
+    chat = None
+    if person:
+        identity.greet(person, details)
+        if frame.chat_id:
+            chat = visitor.chats_of(person, widget).filter(chat_id=frame.chat_id).first()
+        chat = chat or visitor.current_chat(person, widget)
+    return Arrival(
+        visit=Visit(widget, frame.page, widget.language_for(frame.language)),
+        token_key=identity.token_hash(organization, frame.token),
+        visitor=person,
+        chat=chat,
+        is_same_chat=bool(chat and chat.chat_id == frame.chat_id),
+        operators_online=waiting.is_anybody_online(organization),
+    )
+
+
+def _fresh(chat: Chat) -> Chat:
+    return (
+        Chat.objects.of(chat.organization)
+        .select_related("organization", "session__widget", "operator__user")
+        .get(pk=chat.pk)
+    )
+
+
+def _state(chat: Chat, last_seq: int) -> protocol.ChatState:
+    # The row first, the lines after it: a line newer than the row is sent live as well.
+    return snapshots.chat_state(_fresh(chat), last_seq)
+
+
+def _summaries(person: Visitor, visit: Visit) -> list[protocol.ChatSummary]:
+    chats: Any = snapshots.with_last_words(visitor.chats_of(person, visit.widget))
+    return [snapshots.chat_summary(chat) for chat in chats.order_by("-updated_at")[:50]]

@@ -1,0 +1,379 @@
+"""The state of a chat: open, append, change who holds it, answer, close. Only this file writes it.
+
+Verbs of all three actors call these inside their own transaction. A chat that is passed as
+`locked` holds its row lock (`lock`), which orders seq, epoch and mode for everyone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from chat import events, snapshots, turns, waiting
+from chat.models import Chat, Handoff, Message, Mode, Session, Turn, Visitor
+from chat.protocol import (
+    MODE_AFTER,
+    AIResponse,
+    NewMessage,
+    NewSupportRequest,
+    Page,
+    SupportJoined,
+    SupportLeft,
+    SupportPending,
+    SupportTaken,
+)
+from organizations.models import Member, Widget
+
+Event = Message.Event
+
+
+def lock(chat: Chat) -> Chat:
+    """The chat as it is now, held until the transaction ends."""
+    # Only the chat's own row: locking the joined ones would make chats wait for each other.
+    return (
+        Chat.objects.of(chat.organization)
+        .select_for_update(of=("self",))
+        .select_related(
+            "organization",
+            "session__widget__agent",
+            "session__visitor",
+            "session__customer",
+            "operator__user",
+        )
+        .get(pk=chat.pk)
+    )
+
+
+def open_session(visitor: Visitor, widget: Widget, page: Page, language: str) -> Session:
+    """The visitor's active session in this widget, made when there is none."""
+    with transaction.atomic():
+        session, _made = Session.objects.of(widget.organization).get_or_create(
+            visitor=visitor,
+            widget=widget,
+            is_active=True,
+            defaults={
+                "organization": widget.organization,
+                "customer": visitor.customer,
+                "page_url": page.url,
+                "page_title": page.title,
+                "page_context": page.context,
+                "language": language,
+            },
+        )
+    return session
+
+
+def open_chat(
+    session: Session,
+    *,
+    name: str = "",
+    type: str = Chat.Type.GENERAL,
+    client_id: UUID | None = None,
+) -> Chat:
+    """A new chat; the same `client_id` again gives the first one."""
+    try:
+        with transaction.atomic():
+            return Chat.unscoped.create(
+                organization=session.organization,
+                session=session,
+                name=name,
+                type=type,
+                client_id=client_id,
+            )
+    except IntegrityError:
+        return Chat.objects.of(session.organization).get(session=session, client_id=client_id)
+
+
+def append(
+    locked: Chat,
+    *,
+    role: Message.Role,
+    content: str,
+    sender: str,
+    quietly: bool = False,
+    **fields: Any,
+) -> Message:
+    """Add a line with the next seq and tell both sides (unless `quietly`: the caller does)."""
+    locked.seq += 1
+    locked.updated_at = timezone.now()
+    locked.save(update_fields=["seq", "updated_at"])
+    message = Message(
+        organization=locked.organization,
+        chat=locked,
+        seq=locked.seq,
+        role=role,
+        content=content,
+        sender=sender,
+        **fields,
+    )
+    message.save(force_insert=True)
+    if not quietly:
+        body = snapshots.message_body(message, locked.session.widget)
+        events.publish(
+            locked.chat_id,
+            NewMessage(chat_id=locked.chat_id, epoch=locked.epoch, message=body),
+        )
+    events.tell("message", locked.chat_id, sender)
+    return message
+
+
+def change_mode(
+    locked: Chat,
+    event: Event,
+    *,
+    actor: str,
+    operator: Member | None = None,
+    reason: Handoff.Reason = Handoff.Reason.ASKED,
+) -> Message:
+    """Give the chat to somebody else, as `event` says; returns the line that records it.
+
+    The epoch rises in the same commit that stops the running turn, so an answer under way can
+    never be saved behind it; what was shown of that answer is kept as a stopped message.
+    """
+    mode = Mode(MODE_AFTER[event])
+    stop_answer(locked)
+    before = locked.operator
+    locked.mode = mode
+    locked.epoch += 1
+    locked.operator = operator if mode == Mode.OPERATOR else None
+    locked.closed_at = timezone.now() if mode == Mode.CLOSED else None
+    if mode != Mode.AI or event == Event.LEFT:
+        # Lines written to people, or before them, are theirs to answer.
+        locked.answered_seq = locked.seq
+    locked.save(update_fields=["mode", "epoch", "operator", "closed_at", "answered_seq"])
+    handoff = _record_handoff(locked, event, operator, reason)
+    line = append(
+        locked,
+        role=Message.Role.SYSTEM,
+        content=_sentence(locked, event, operator or before),
+        sender="system",
+        event=event,
+        author=operator or (before if event == Event.LEFT else None),
+    )
+    _announce(locked, event, handoff)
+    events.tell(event, locked.chat_id, actor)
+    return line
+
+
+def stop_answer(locked: Chat) -> Message | None:
+    """End the open turn, if any; what the visitor has seen of it stays as a stopped message."""
+    turn = turns.open_turn(locked)
+    if turn is None:
+        return None
+    turns.finish(turn, Turn.Status.STOPPED)
+    if not turn.draft.strip():
+        return None
+    return append(
+        locked,
+        role=Message.Role.ASSISTANT,
+        content=turn.draft,
+        sender="assistant",
+        turn=turn,
+        model=turn.model,
+        sources=turn.sources,
+        is_stopped=True,
+    )
+
+
+def answer(claim: turns.Claim, content: str, **fields: Any) -> Message | None:
+    """Save the assistant's whole answer; None when the turn is no longer the claimer's to end.
+
+    `fields` go to the message; tokens, model and the rest of the receipt are on the turn already.
+    """
+    with transaction.atomic():
+        turn, locked = _hold(claim.turn_id)
+        if not _is_mine(claim, turn, locked):
+            return None
+        turns.finish(turn, Turn.Status.DONE, draft="")
+        tokens = (
+            turn.prompt_tokens + turn.completion_tokens
+            if turn.prompt_tokens is not None and turn.completion_tokens is not None
+            else None
+        )
+        message = append(
+            locked,
+            role=Message.Role.ASSISTANT,
+            content=content,
+            sender="assistant",
+            quietly=True,
+            turn=turn,
+            model=turn.model,
+            tokens_used=tokens,
+            **fields,
+        )
+        events.publish(
+            locked.chat_id,
+            AIResponse(
+                chat_id=locked.chat_id,
+                turn=turn.pk,
+                epoch=turn.epoch,
+                tokens_used=tokens,
+                model=turn.model,
+                message=snapshots.message_body(message, locked.session.widget),
+            ),
+        )
+        locked.answered_seq = turn.upto_seq
+        locked.save(update_fields=["answered_seq"])
+        _answer_the_rest(locked, turn.upto_seq)
+        return message
+
+
+def hand_over(claim: turns.Claim, reason: Handoff.Reason) -> bool:
+    """Give the chat to people instead of answering; False when the turn is no longer ours."""
+    with transaction.atomic():
+        turn, locked = _hold(claim.turn_id)
+        if not _is_mine(claim, turn, locked):
+            return False
+        turns.finish(turn, Turn.Status.DONE)
+        change_mode(locked, Event.WAITING, actor="assistant", reason=reason)
+        return True
+
+
+def _hold(turn_id: int) -> tuple[Turn, Chat]:
+    """The turn as it is once its chat is locked."""
+    turn = Turn.unscoped.select_related("chat__organization").get(pk=turn_id)
+    locked = lock(turn.chat)
+    return Turn.unscoped.get(pk=turn_id), locked
+
+
+def _is_mine(claim: turns.Claim, turn: Turn, locked: Chat) -> bool:
+    """Whether the claim still stands: the fence before everything the assistant writes."""
+    return (
+        turn.status == Turn.Status.RUNNING
+        and turn.attempt == claim.attempt
+        and turn.lease_token == claim.token
+        and turn.epoch == locked.epoch
+        and locked.mode == Mode.AI
+    )
+
+
+def _answer_the_rest(locked: Chat, covered: int) -> None:
+    """Open one turn for everything the visitor wrote while the last answer was on its way."""
+    last = (
+        Message.objects.of(locked.organization)
+        .filter(chat=locked, seq__gt=covered, role=Message.Role.USER)
+        .order_by("-seq")
+        .values_list("seq", flat=True)
+        .first()
+    )
+    if last is not None:
+        turns.open_or_widen(locked, last, delay=0)
+
+
+def give_up(turn_id: int) -> bool:
+    """After too many failures: one apology, and within business hours the queue for a person."""
+    with transaction.atomic():
+        turn, locked = _hold(turn_id)
+        if turn.status not in snapshots.OPEN or turn.failures < turns.MAX_FAILURES:
+            return False
+        turns.finish(turn, Turn.Status.FAILED, draft="")
+        is_open = locked.session.widget.is_open()
+        with translation.override(locked.session.language):
+            append(
+                locked,
+                role=Message.Role.ASSISTANT,
+                content=_("I am sorry, I cannot answer right now. A person can help you."),
+                sender="assistant",
+                turn=turn,
+                offers_support=not is_open,
+            )
+        locked.answered_seq = turn.upto_seq
+        locked.save(update_fields=["answered_seq"])
+        if is_open:
+            change_mode(locked, Event.WAITING, actor="assistant", reason=Handoff.Reason.ERROR)
+        else:
+            _answer_the_rest(locked, turn.upto_seq)
+        return True
+
+
+def end_session(session: Session) -> None:
+    """The visit is over; a later one begins a session of its own."""
+    Session.objects.of(session.organization).filter(pk=session.pk, is_active=True).update(
+        is_active=False, ended_at=Now()
+    )
+
+
+def _record_handoff(
+    locked: Chat, event: Event, operator: Member | None, reason: Handoff.Reason
+) -> Handoff | None:
+    now, handoff = timezone.now(), snapshots.open_handoff(locked)
+    if event == Event.WAITING or (event == Event.JOINED and handoff is None):
+        handoff = Handoff(
+            organization=locked.organization, chat=locked, requested_at=now, reason=reason
+        )
+    if handoff is None:
+        return None
+    if event in (Event.JOINED, Event.TRANSFERRED):
+        handoff.operator = operator
+        handoff.accepted_at = handoff.accepted_at or now
+    elif event != Event.WAITING:
+        handoff.ended_at = now
+        handoff.outcome = {
+            Event.LEFT: Handoff.Outcome.HANDED_BACK,
+            Event.CANCELLED: Handoff.Outcome.CANCELLED,
+            Event.UNANSWERED: Handoff.Outcome.UNANSWERED,
+            Event.CLOSED: (
+                Handoff.Outcome.ANSWERED if handoff.accepted_at else Handoff.Outcome.CLOSED
+            ),
+        }[event]
+    handoff.save()
+    return handoff
+
+
+def _sentence(locked: Chat, event: Event, operator: Member | None) -> str:
+    """What the line says, in the visitor's language."""
+    name = operator.name if operator else ""
+    with translation.override(locked.session.language):
+        return {
+            Event.WAITING: _("A person was asked for."),
+            Event.CANCELLED: _("The request for a person was taken back."),
+            Event.JOINED: _("%(name)s joined the chat.") % {"name": name},
+            Event.LEFT: _("%(name)s left; the assistant is here again.") % {"name": name},
+            Event.TRANSFERRED: _("%(name)s took the chat over.") % {"name": name},
+            Event.UNANSWERED: _("Nobody is free right now. Leave your e-mail and we will answer."),
+            Event.CLOSED: _("The chat is closed."),
+        }[event]
+
+
+def _announce(locked: Chat, event: Event, handoff: Handoff | None) -> None:
+    """Tell the visitor and the desk what the change means to them."""
+    chat_id, organization = locked.chat_id, locked.organization
+    name = locked.operator.name if locked.operator else ""
+    if event == Event.WAITING and handoff:
+        typical = waiting.typical_wait(organization)
+        events.publish(
+            chat_id,
+            SupportPending(
+                chat_id=chat_id,
+                place=waiting.place(handoff),
+                wait=waiting.estimate(handoff, typical),
+            ),
+        )
+        events.publish_desk(organization.pk, NewSupportRequest(chat=snapshots.desk_chat(locked)))
+        return
+    if locked.mode == Mode.OPERATOR:
+        events.publish(chat_id, SupportJoined(chat_id=chat_id, epoch=locked.epoch, operator=name))
+    else:
+        events.publish(chat_id, SupportLeft(chat_id=chat_id, epoch=locked.epoch, mode=locked.mode))
+    events.publish_desk(organization.pk, SupportTaken(chat_id=chat_id, operator=name))
+    _move_queue_up(locked)
+
+
+def _move_queue_up(locked: Chat) -> None:
+    """Everyone who still waits learns the new place."""
+    typical = waiting.typical_wait(locked.organization)
+    queue = waiting.open_handoffs(locked.organization).select_related("chat")[:50]
+    for place, handoff in enumerate(queue, start=1):
+        events.publish(
+            handoff.chat.chat_id,
+            SupportPending(
+                chat_id=handoff.chat.chat_id,
+                place=place,
+                wait=waiting.estimate(handoff, typical),
+            ),
+        )

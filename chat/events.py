@@ -1,0 +1,133 @@
+"""Publishing: an event's audience alone decides which sockets hear it.
+
+Events are hints. They leave after the commit, a Redis that is down loses them, and every client
+heals from PostgreSQL by seq.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import msgpack
+import redis
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import transaction
+from django.dispatch import Signal
+
+from chat.protocol import Event
+
+log = logging.getLogger(__name__)
+
+# The one signal for side effects (alerts, analytics, automation, webhooks). It is sent after the
+# commit with `what` (a Message.Event or "message"), `chat_id` and `actor` ("visitor:1",
+# "member:2", "assistant", "system"); receivers enqueue tasks of their own.
+happened = Signal()
+
+
+def visitor_group(chat_id: UUID) -> str:
+    """The group of the visitor's sockets in one chat."""
+    return f"visitor.{chat_id.hex}"
+
+
+def desk_group(chat_id: UUID) -> str:
+    """The group of the operators' sockets that watch one chat."""
+    return f"desk.{chat_id.hex}"
+
+
+def organization_group(organization_id: int) -> str:
+    """The group of all consoles of an organization."""
+    return f"organization.{organization_id}"
+
+
+def groups_for(event: Event, chat_id: UUID) -> list[str]:
+    """Who hears an event of a chat."""
+    groups = []
+    if event.audience in ("visitor", "both"):
+        groups.append(visitor_group(chat_id))
+    if event.audience in ("operators", "both"):
+        groups.append(desk_group(chat_id))
+    return groups
+
+
+def envelope(event: Event, scope: str) -> dict[str, Any]:
+    """What travels on the layer: the frame, ready to send, and whose it is.
+
+    `scope` (a chat's hex id, or `organization.<id>`) lets the receiving socket check once more
+    that the frame is for it.
+    """
+    return {
+        "type": "deliver",
+        "scope": scope,
+        "kind": getattr(event, "type"),  # noqa: B009  (each event declares it as a Literal)
+        "audience": event.audience,
+        "frame": event.model_dump_json(),
+    }
+
+
+def channel_of(group: str) -> str:
+    """The Redis channel on which the pub/sub layer hears a group."""
+    return f"{settings.CHANNEL_LAYERS['default']['CONFIG']['prefix']}__group__{group}"
+
+
+def packed(event: Event, chat_id: UUID) -> list[tuple[str, bytes]]:
+    """An event of a chat as (Redis channel, payload) pairs, in the layer's own format."""
+    payload = msgpack.packb(envelope(event, chat_id.hex))
+    return [(channel_of(group), payload) for group in groups_for(event, chat_id)]
+
+
+def publish(chat_id: UUID, *events: Event) -> None:
+    """Tell a chat's sockets, after the commit."""
+    _after_commit([pair for event in events for pair in packed(event, chat_id)])
+
+
+def publish_desk(organization_id: int, *events: Event) -> None:
+    """Tell every console of the organization, after the commit."""
+    group = organization_group(organization_id)
+    for event in events:
+        if event.audience != "operators":
+            raise ValueError(f"{type(event).__name__} is not for operators alone")
+    _after_commit([(channel_of(group), msgpack.packb(envelope(event, group))) for event in events])
+
+
+def tell(what: str, chat_id: UUID, actor: str) -> None:
+    """Send `happened` after the commit."""
+    transaction.on_commit(
+        lambda: happened.send_robust(None, what=what, chat_id=chat_id, actor=actor) and None
+    )
+
+
+def _after_commit(pairs: Iterable[tuple[str, bytes]]) -> None:
+    pairs = list(pairs)
+    transaction.on_commit(lambda: send(pairs))
+
+
+def send(pairs: Iterable[tuple[str, bytes]]) -> None:
+    """Publish now, from any thread. A failure is logged and forgotten: events are hints."""
+    try:
+        pipeline = _connection().pipeline(transaction=False)
+        for channel, payload in pairs:
+            pipeline.publish(channel, payload)
+        pipeline.execute()
+    except redis.RedisError as error:
+        log.warning("events were not published: %s", type(error).__name__)
+
+
+@functools.cache
+def _connection() -> redis.Redis:
+    host = settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"][0]
+    return redis.Redis.from_url(host, socket_timeout=0.5, socket_connect_timeout=0.5)
+
+
+async def subscribe(group: str, channel_name: str) -> None:
+    """Let a socket hear a group."""
+    await get_channel_layer().group_add(group, channel_name)
+
+
+async def unsubscribe(group: str, channel_name: str) -> None:
+    """Let a socket hear a group no more."""
+    await get_channel_layer().group_discard(group, channel_name)

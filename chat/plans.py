@@ -1,0 +1,267 @@
+"""Before an answer: what is asked, what is known about it, and which model is to say it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+import ai
+from ai.interface import ChatModel, ChatRequest, SourceText, Usage
+from chat import context, intents, prompts, turns
+from chat.context import Fact
+from chat.models import Chat, Handoff, Message, Turn
+from knowledge import retrieval
+from knowledge.models import ContextEntry
+
+# A question this short, asked on a page that knows the answer, is about that page.
+SHORT_QUESTION = 5
+SHOWN_SOURCES = 3
+QUOTE = 300
+MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """Do not answer: give the chat to people, for this reason."""
+
+    reason: Handoff.Reason
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who says what from which grounds.
+
+    `stand_in` speaks when the model fails before its first word. `timings` are milliseconds.
+    """
+
+    chat_id: UUID
+    epoch: int
+    model: ChatModel
+    request: ChatRequest
+    stand_in: tuple[ChatModel, ChatRequest] | None
+    shown_sources: list[dict[str, Any]]
+    offers_support: bool
+    timings: dict[str, int]
+    prices: tuple[Decimal | None, Decimal | None]
+
+    def cost(self, usage: Usage | None) -> Decimal | None:
+        """The price of the answer, where the owner has said what tokens cost."""
+        input_price, output_price = self.prices
+        if usage is None or input_price is None or output_price is None:
+            return None
+        paid = usage.prompt_tokens * input_price + usage.completion_tokens * output_price
+        return (paid / MILLION).quantize(Decimal("0.000001"))
+
+
+def prepare(claim: turns.Claim) -> Plan | HandOver | None:
+    """Read everything an answer needs and write the grounds into the receipt.
+
+    None when the turn is no longer the claimer's.
+    """
+    turn = (
+        Turn.unscoped.select_related(
+            "organization",
+            "chat__organization",
+            "chat__session__widget__agent",
+            "chat__session__visitor",
+        )
+        .filter(pk=claim.turn_id, attempt=claim.attempt, lease_token=claim.token)
+        .first()
+    )
+    if turn is None or turn.epoch != turn.chat.epoch:
+        return None
+    with translation.override(turn.chat.session.language):
+        return _plan(claim, turn, turn.chat)
+
+
+def _plan(claim: turns.Claim, turn: Turn, chat: Chat) -> Plan | HandOver | None:
+    session, widget = chat.session, chat.session.widget
+    agent = widget.agent
+    question = _question(turn)
+    if intents.wants_person(question) and widget.is_open():
+        return HandOver(Handoff.Reason.ASKED)
+    began = time.monotonic()
+    found = retrieval.search(chat.organization, question, agent=agent, language=session.language)
+    facts = context.provided(question, chat)
+    page = context.page_fact(chat)
+    searched = round((time.monotonic() - began) * 1000)
+
+    sources = [source_text(hit) for hit in found.sources]
+    asked = context.asked_lines(page, question) if page else {}
+    fixed = _fixed_answer(chat, question, agent.daily_turns_per_visitor)
+    alone = ai.knowledge_model()
+    spoken = _grounds(question, found.is_sure, sources, facts, page, asked)
+    fallback = fixed or _("I do not know that. Shall I ask a person to help?")
+    alone_request = ChatRequest(
+        messages=(), sources=tuple([] if fixed else spoken[:1]), fallback=fallback
+    )
+    model = ai.chat_model(agent.model, agent.fallback_model)
+    says_alone = bool(fixed) or model.name == alone.name or _is_curated(found, facts, asked)
+    entries = ContextEntry.objects.of(chat.organization).filter(
+        Q(agent=agent) | Q(agent=None), is_active=True
+    )
+    grounds = [*facts, page] if page else facts
+    request = ChatRequest(
+        messages=prompts.build(
+            prompts.Material(
+                name=widget.bot_name,
+                organization=chat.organization.name,
+                language=session.language,
+                instructions=agent.instructions,
+                settings=list(entries.order_by("category", "key").values_list("key", "value")),
+                facts=grounds,
+                sources=sources,
+                history=_history(turn),
+            )
+        ),
+        sources=tuple(sources),
+        fallback=fallback,
+        temperature=agent.temperature,
+        max_tokens=agent.max_tokens,
+    )
+    shown = _shown(spoken[:1] if says_alone else _cited(sources, facts))
+    if fixed:
+        shown = []
+    kept = turns.record(
+        claim,
+        sources=[hit_receipt(hit) for hit in found.sources],
+        facts=[fact.stored() for fact in grounds],
+        prompt_version="" if says_alone else prompts.VERSION,
+    )
+    if not kept:
+        return None
+    return Plan(
+        chat_id=chat.chat_id,
+        epoch=turn.epoch,
+        model=alone if says_alone else model,
+        request=alone_request if says_alone else request,
+        stand_in=None if says_alone or not spoken else (alone, alone_request),
+        shown_sources=shown,
+        offers_support=not fixed and not spoken,
+        timings={
+            "queued": round((timezone.now() - turn.due_at).total_seconds() * 1000),
+            "search": searched,
+        },
+        prices=(agent.input_price, agent.output_price),
+    )
+
+
+def _question(turn: Turn) -> str:
+    """Everything the visitor wrote that this turn answers."""
+    lines = Message.objects.of(turn.organization).filter(
+        chat=turn.chat_id, role=Message.Role.USER, seq__range=(turn.from_seq, turn.upto_seq)
+    )
+    return "\n".join(lines.order_by("seq").values_list("content", flat=True))
+
+
+def _history(turn: Turn) -> list[prompts.Line]:
+    """The last lines up to the ones to be answered, system lines left out."""
+    lines = (
+        Message.objects.of(turn.organization)
+        .filter(chat=turn.chat_id, seq__lte=turn.upto_seq)
+        .exclude(role=Message.Role.SYSTEM)
+        .order_by("-seq")
+        .values_list("role", "content")[: prompts.HISTORY]
+    )
+    return [prompts.Line(role, text) for role, text in reversed(lines)]
+
+
+def _fixed_answer(chat: Chat, question: str, daily_limit: int) -> str:
+    """An answer that needs no knowledge: a greeting, thanks, closed hours, the day's limit."""
+    widget = chat.session.widget
+    if intents.wants_person(question):
+        return widget.offline_message or _(
+            "Nobody is here right now. Leave your e-mail and we will answer."
+        )
+    if intents.is_greeting(question):
+        return widget.welcome_message or _("Hello! What would you like to know?")
+    if intents.is_thanks(question):
+        return _("You are welcome! Ask me anything else.")
+    today = Turn.objects.of(chat.organization).filter(
+        chat__session__visitor=chat.session.visitor_id,
+        status=Turn.Status.DONE,
+        created_at__gte=timezone.now().replace(hour=0, minute=0, second=0, microsecond=0),
+    )
+    if today.count() >= daily_limit:
+        return _("That was a lot of questions for one day. A person can help you further.")
+    return ""
+
+
+def _is_curated(found: retrieval.Result, facts: list[Fact], asked: dict[str, str]) -> bool:
+    """Whether the owner's own words answer surely, so that no model is needed."""
+    return found.is_sure and found.sources[0].kind == "faq" and not facts and not asked
+
+
+def _grounds(
+    question: str,
+    is_sure: bool,
+    sources: list[SourceText],
+    facts: list[Fact],
+    page: Fact | None,
+    asked: dict[str, str],
+) -> list[SourceText]:
+    """What knowledge alone would say, the best first."""
+    spoken = [_fact_source(facts)] if facts else []
+    if page and asked:
+        spoken.insert(0, _fact_source([Fact(page.title, labelled(asked), page.url)]))
+    is_about_page = bool(asked) and len(question.split()) <= SHORT_QUESTION
+    return [*sources, *spoken] if is_sure and not is_about_page else [*spoken, *sources]
+
+
+def _fact_source(facts: list[Fact]) -> SourceText:
+    text = "\n\n".join(fact.text() for fact in facts)
+    return SourceText(
+        title=facts[0].title, text=text, answer=text, url=facts[0].url if len(facts) == 1 else ""
+    )
+
+
+def labelled(lines: dict[str, str]) -> dict[str, str]:
+    """Lines under words for a reader where their keys are the common ones."""
+    labels = {
+        "price": _("Price"),
+        "date": _("Date"),
+        "places_left": _("Places left"),
+        "duration": _("Duration"),
+        "meeting_point": _("Meeting point"),
+    }
+    return {labels.get(key, key): value for key, value in lines.items()}
+
+
+def source_text(hit: retrieval.Found) -> SourceText:
+    """A found passage as the model port knows it."""
+    return SourceText(
+        title=hit.title, text=hit.text, answer=hit.answer, url=hit.url, score=hit.score
+    )
+
+
+def hit_receipt(hit: retrieval.Found) -> dict[str, Any]:
+    """A found passage as the receipt keeps it."""
+    return {
+        "passage": hit.passage_id,
+        "kind": hit.kind,
+        "item": hit.item_id,
+        "title": hit.title,
+        "url": hit.url,
+        "quote": hit.text[:QUOTE],
+        "score": round(hit.score, 4),
+        "vector_score": round(hit.vector_score, 4),
+        "text_score": round(hit.text_score, 4),
+    }
+
+
+def _cited(sources: list[SourceText], facts: list[Fact]) -> list[SourceText]:
+    return [*(_fact_source([fact]) for fact in facts), *sources][:SHOWN_SOURCES]
+
+
+def _shown(sources: list[SourceText]) -> list[dict[str, Any]]:
+    return [
+        {"title": source.title, "url": source.url, "quote": source.text[:QUOTE]}
+        for source in sources
+    ]

@@ -1,0 +1,230 @@
+"""What clients are shown of the rows: message bodies, chat states, the desk's lines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
+
+from chat import markdown, waiting
+from chat.models import Chat, ContactRequest, Handoff, Message, Note, Turn
+from chat.protocol import (
+    PAGE_SIZE,
+    ChatState,
+    ChatSummary,
+    Contact,
+    DeskChat,
+    Draft,
+    MessageBody,
+    NoteBody,
+    Source,
+    VisitorFacts,
+)
+from organizations.models import Widget
+
+
+def iso(moment: datetime | None) -> str:
+    """A moment for the wire, or an empty text."""
+    return moment.astimezone(timezone.get_default_timezone()).isoformat() if moment else ""
+
+
+def link_hosts(widget: Widget) -> set[str]:
+    """The hosts a rendered link may lead to: our own and the widget's sites."""
+    hosts = {urlsplit(site).hostname or "" for site in widget.allowed_sites if site != "*"}
+    hosts |= {host.lstrip(".") for host in settings.ALLOWED_HOSTS if host != "*"}
+    hosts.add(urlsplit(settings.PUBLIC_URL).hostname or "")
+    return hosts - {""}
+
+
+def message_body(message: Message, widget: Widget) -> MessageBody:
+    """A line as a client shows it."""
+    hosts = link_hosts(widget)
+    sources = [
+        Source(title=s["title"], url=s.get("url", ""), quote=s.get("quote", ""))
+        for s in message.sources
+    ]
+    if message.role == Message.Role.USER:
+        html = markdown.plain(message.content)
+    else:
+        hosts |= {urlsplit(source.url).hostname or "" for source in sources} - {""}
+        html = markdown.render(message.content, hosts)
+    return MessageBody(
+        seq=message.seq,
+        role=message.role,
+        event=message.event,
+        text=message.content,
+        html=html,
+        timestamp=iso(message.timestamp),
+        author=message.author.name if message.author else "",
+        client_id=message.client_id,
+        sources=sources,
+        tokens_used=message.tokens_used,
+        model=message.model,
+        is_stopped=message.is_stopped,
+        offers_support=message.offers_support,
+        helpful=message.helpful,
+    )
+
+
+def chat_state(chat: Chat, last_seq: int = 0) -> ChatState:
+    """All that a client needs to show a chat, with at most a page of lines after `last_seq`.
+
+    From 0 the newest page is given; from a later seq the lines follow it without a gap.
+    """
+    widget = chat.session.widget
+    rows = Message.objects.of(chat.organization).filter(chat=chat).select_related("author__user")
+    if last_seq:
+        lines = list(rows.filter(seq__gt=last_seq).order_by("seq")[:PAGE_SIZE])
+    else:
+        lines = list(rows.order_by("-seq")[:PAGE_SIZE])[::-1]
+    turn = Turn.objects.of(chat.organization).filter(chat=chat, status__in=OPEN).first()
+    handoff = open_handoff(chat)
+    is_waiting = chat.mode == "waiting" and handoff is not None
+    return ChatState(
+        has_existing_chat=True,
+        chat_id=chat.chat_id,
+        name=chat.name,
+        mode=chat.mode,
+        epoch=chat.epoch,
+        # Not chat.seq: the row may be newer than the lines just read, never the reverse.
+        head_seq=max(chat.seq, lines[-1].seq if lines else 0),
+        after_seq=lines[0].seq - 1 if lines else last_seq,
+        history=[message_body(line, widget) for line in lines],
+        message_count=chat.seq,
+        has_more=not last_seq and bool(lines) and lines[0].seq > 1,
+        is_answering=turn is not None,
+        draft=(
+            Draft(turn=turn.pk, attempt=turn.attempt, epoch=turn.epoch, text=turn.draft)
+            if turn and turn.draft
+            else None
+        ),
+        operator=chat.operator.name if chat.operator else "",
+        place=waiting.place(handoff) if is_waiting and handoff else None,
+        wait=(
+            waiting.estimate(handoff, waiting.typical_wait(chat.organization))
+            if is_waiting and handoff
+            else None
+        ),
+        rating=chat.session.satisfaction_rating,
+    )
+
+
+OPEN = [Turn.Status.QUEUED, Turn.Status.RUNNING]
+
+
+def open_handoff(chat: Chat) -> Handoff | None:
+    """The request for a person that is not ended yet."""
+    return (
+        Handoff.objects.of(chat.organization)
+        .filter(chat=chat, ended_at__isnull=True)
+        .select_related("organization")
+        .first()
+    )
+
+
+def _last_words(field: str) -> Subquery:
+    return Subquery(
+        Message.unscoped.filter(chat=OuterRef("pk"))
+        .exclude(role=Message.Role.SYSTEM)
+        .order_by("-seq")
+        .values(field)[:1]
+    )
+
+
+def with_last_words(chats):  # type: ignore[no-untyped-def]
+    """Chats with `last_text` and `last_role`, read in the same query."""
+    return chats.annotate(last_text=_last_words("content"), last_role=_last_words("role"))
+
+
+def chat_summary(chat: Chat) -> ChatSummary:
+    """A chat in the visitor's own list; `chat` comes from `with_last_words`."""
+    return ChatSummary(
+        chat_id=chat.chat_id,
+        name=chat.name,
+        chat_type=chat.type,
+        mode=chat.mode,
+        updated_at=iso(chat.updated_at),
+        last_text=(getattr(chat, "last_text", None) or "")[:120],
+    )
+
+
+def desk_chat(chat: Chat) -> DeskChat:
+    """A chat as a line of an operator's list."""
+    session, handoff = chat.session, open_handoff(chat)
+    person = session.customer or session.visitor
+    if not hasattr(chat, "last_text"):
+        chat = with_last_words(
+            Chat.objects.of(chat.organization).select_related("session__widget", "operator__user")
+        ).get(pk=chat.pk)
+    return DeskChat(
+        chat_id=chat.chat_id,
+        title=session.title,
+        visitor=str(person),
+        widget=session.widget.name,
+        mode=chat.mode,
+        reason=handoff.reason if handoff else "",
+        since=iso(handoff.requested_at if handoff else chat.updated_at),
+        operator=chat.operator.name if chat.operator else "",
+        operator_id=chat.operator_id,
+        last_text=(getattr(chat, "last_text", None) or "")[:160],
+        last_role=getattr(chat, "last_role", None) or "",
+        head_seq=chat.seq,
+        page_url=session.page_url,
+        language=session.language,
+    )
+
+
+def contact(request: ContactRequest) -> Contact:
+    """A filled-in offline form, for operators."""
+    return Contact(
+        contact_id=request.pk,
+        chat_id=request.chat.chat_id,
+        name=request.name,
+        email=request.email,
+        text=request.text,
+        created_at=iso(request.created_at),
+    )
+
+
+def note_body(note: Note) -> NoteBody:
+    """An internal note, for operators."""
+    return NoteBody(
+        note_id=note.pk,
+        client_id=note.client_id,
+        author=note.author.name if note.author else "",
+        text=note.content,
+        after_seq=note.after_seq,
+        timestamp=iso(note.timestamp),
+    )
+
+
+def visitor_facts(chat: Chat) -> VisitorFacts:
+    """What an operator sees of the person behind a chat, with their other chats."""
+    session = chat.session
+    visitor, customer = session.visitor, session.customer
+    others = (
+        with_last_words(
+            Chat.objects.of(chat.organization).filter(session__visitor=visitor).exclude(pk=chat.pk)
+        ).order_by("-updated_at")[:20]
+        if visitor
+        else []
+    )
+    return VisitorFacts(
+        visitor_id=str(visitor.visitor_id) if visitor else "",
+        name=customer.name or customer.username if customer else "",
+        email=customer.email if customer else "",
+        phone=customer.phone if customer else "",
+        ip=(visitor.ip or "") if visitor else "",
+        browser=visitor.browser if visitor else "",
+        device=visitor.device_type if visitor else "",
+        language=session.language,
+        page_url=session.page_url,
+        page_title=session.page_title,
+        page_context=session.page_context,
+        first_visit=iso(visitor.first_visit) if visitor else "",
+        last_visit=iso(visitor.last_visit) if visitor else "",
+        chats=[chat_summary(other) for other in others],
+    )

@@ -1,0 +1,299 @@
+"""The thin base of the two sockets: frames in, frames out, nothing of what they mean.
+
+Channels' own base makes a thread hop for every frame and every event of the layer, which is four
+fifths of what a message costs; this one hops only where a handler says `in_database`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+import orjson
+from channels.layers import get_channel_layer
+from django.db import InterfaceError, OperationalError
+from django.utils import translation
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+from pydantic import TypeAdapter, ValidationError
+
+from chat import events
+from chat.protocol import MAX_FRAME, Error, Event, Frame
+from chat.refusals import Refused
+
+log = logging.getLogger(__name__)
+
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+# Close codes. From 4400 on a client does not come back by itself.
+SLOW = 4008
+NOBODY = 4403
+NOT_FOUND = 4404
+LATE = 4408
+FLOOD = 4429
+
+# What may wait for a slow client before it is let go; it resumes from PostgreSQL.
+MAX_WAITING_FRAMES = 64
+MAX_WAITING_BYTES = 256 * 1024
+# Frames a client may send: a burst, then so many a second.
+BURST = 60
+PER_SECOND = 20
+# Frames over the limit that are answered with an error before the socket is closed.
+PATIENCE = 20
+
+
+class Closed(Exception):
+    """The socket ends, with a close code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Outgoing:
+    """Frames on their way to one client, bounded: pieces of running answers are dropped first."""
+
+    def __init__(self) -> None:
+        self._frames: deque[tuple[bool, str]] = deque()
+        self._bytes = 0
+        self._ready = asyncio.Event()
+
+    def put(self, frame: str, *, droppable: bool = False) -> None:
+        """Queue a frame; raise Closed when a client is too slow even for what must arrive."""
+        if len(self._frames) >= MAX_WAITING_FRAMES or self._bytes >= MAX_WAITING_BYTES:
+            if droppable:
+                return
+            kept = [entry for entry in self._frames if not entry[0]]
+            if (
+                len(kept) >= MAX_WAITING_FRAMES
+                or sum(len(f) for _d, f in kept) >= MAX_WAITING_BYTES
+            ):
+                raise Closed(SLOW)
+            self._frames = deque(kept)
+            self._bytes = sum(len(f) for _d, f in kept)
+        self._frames.append((droppable, frame))
+        self._bytes += len(frame)
+        self._ready.set()
+
+    async def get(self) -> str:
+        """The next frame, when there is one."""
+        while not self._frames:
+            self._ready.clear()
+            await self._ready.wait()
+        _droppable, frame = self._frames.popleft()
+        self._bytes -= len(frame)
+        return frame
+
+
+class Socket:
+    """One connection. A subclass names its commands and a handler for each."""
+
+    commands: ClassVar[TypeAdapter[Any]]
+    handlers: ClassVar[dict[type[Frame], Callable[[Any, Any], Awaitable[None]]]]
+    # Which events may leave through this socket, whatever the layer delivers.
+    audience: ClassVar[str]
+
+    scope: Scope
+    language: str = "en"
+
+    @classmethod
+    def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+        """An ASGI application that makes one Socket a connection."""
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await cls().run(scope, receive, send)
+
+        return application
+
+    async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the connection until either side ends it."""
+        self.scope = scope
+        self.layer = get_channel_layer()
+        self.channel = await self.layer.new_channel()
+        self.scopes: set[str] = set()
+        self.groups: set[str] = set()
+        self.outgoing = Outgoing()
+        self._allowance, self._counted_at, self._over = float(BURST), time.monotonic(), 0
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await receive()  # websocket.connect
+        await send({"type": "websocket.accept"})
+        parts = [
+            asyncio.ensure_future(part)
+            for part in (self._read(receive), self._listen(), self._write(send), self._ended)
+        ]
+        try:
+            await self.opened()
+            done, _pending = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
+        except Closed as closed:
+            await self._say_goodbye(send, closed.code)
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+            for group in list(self.groups):
+                await self.leave(group)
+            await self.closed()
+
+    async def opened(self) -> None:
+        """Called once the connection stands, before any frame is handled."""
+
+    async def closed(self) -> None:
+        """Called when the connection is gone."""
+
+    async def join(self, group: str, scope: str) -> None:
+        """Hear a group; `scope` is what its envelopes must name (see `events.envelope`)."""
+        self.groups.add(group)
+        self.scopes.add(scope)
+        await events.subscribe(group, self.channel)
+
+    async def leave(self, group: str, scope: str = "") -> None:
+        """Hear a group no more."""
+        self.groups.discard(group)
+        self.scopes.discard(scope)
+        await events.unsubscribe(group, self.channel)
+
+    def send_event(self, event: Event) -> None:
+        """Queue an event for this client alone."""
+        self.outgoing.put(event.model_dump_json())
+
+    def send_error(
+        self,
+        code: str,
+        sentence: str,
+        client_id: UUID | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        """Answer a frame that was refused; the socket stays."""
+        self.send_event(
+            Error(code=code, message=sentence, client_id=client_id, retry_after=retry_after)
+        )
+
+    async def _read(self, receive: Receive) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if self._is_within_rate():
+                await self._handle(message.get("text"), message.get("bytes"))
+
+    def _is_within_rate(self) -> bool:
+        now = time.monotonic()
+        self._allowance = min(float(BURST), self._allowance + (now - self._counted_at) * PER_SECOND)
+        self._counted_at = now
+        if self._allowance >= 1:
+            self._allowance -= 1
+            self._over = 0
+            return True
+        self._over += 1
+        if self._over > PATIENCE:
+            raise Closed(FLOOD)
+        with translation.override(self.language):
+            self.send_error(
+                "too_many_frames", str(_("Too much at once. Wait a little.")), None, 1.0
+            )
+        return False
+
+    async def _handle(self, text: str | None, data: bytes | None) -> None:
+        """Parse one frame, call its handler, and turn a refusal into an error frame."""
+        client_id: UUID | None = None
+        try:
+            raw = text.encode("utf-8", "surrogatepass") if text is not None else data or b""
+            if len(raw) > MAX_FRAME:
+                raise Refused(_("The frame is too large."), code="frame_too_large")
+            frame = self._parse(raw)
+            client_id = getattr(frame, "client_id", None)
+            await self.handlers[type(frame)](self, frame)
+        except Refused as refused:
+            with translation.override(self.language):
+                self.send_error(
+                    refused.code,
+                    str(refused.sentence),
+                    client_id or refused.client_id,
+                    refused.retry_after,
+                )
+        except (OperationalError, InterfaceError) as error:
+            log.warning("a frame met no database: %s", type(error).__name__)
+            with translation.override(self.language):
+                self.send_error(
+                    "unavailable", str(_("The server is busy. Trying again.")), client_id, 2.0
+                )
+
+    def _parse(self, raw: bytes) -> Frame:
+        try:
+            content = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise Refused(_("This is not JSON."), code="bad_json") from None
+        try:
+            if b"\\u0000" in raw:
+                # PostgreSQL stores no NUL; a text with one is nobody's typing.
+                raise Refused(_("The text has a forbidden character."), code="bad_character")
+            frame: Frame = self.commands.validate_python(content)
+        except ValidationError as error:
+            refused = _refusal(content, error)
+            refused.client_id = _client_id(content)
+            raise refused from None
+        return frame
+
+    async def _listen(self) -> None:
+        while True:
+            message = await self.layer.receive(self.channel)
+            # The group is right already; a frame of another chat here would be a leak, so the
+            # envelope is checked as well.
+            if message["scope"] not in self.scopes or message["audience"] not in (
+                self.audience,
+                "both",
+            ):
+                continue
+            self.outgoing.put(message["frame"], droppable=message["kind"] == "ai_delta")
+            await self.heard(message["kind"], message["frame"])
+
+    async def heard(self, kind: str, frame: str) -> None:
+        """Called after an event of the layer was queued for the client."""
+
+    def end(self, code: int) -> None:
+        """End the connection from outside its own tasks."""
+        if not self._ended.done():
+            self._ended.set_exception(Closed(code))
+
+    async def _write(self, send: Send) -> None:
+        while True:
+            await send({"type": "websocket.send", "text": await self.outgoing.get()})
+
+    async def _say_goodbye(self, send: Send, code: int) -> None:
+        try:
+            while self.outgoing._frames and code != SLOW:
+                await send({"type": "websocket.send", "text": await self.outgoing.get()})
+            await send({"type": "websocket.close", "code": code})
+        except (RuntimeError, OSError):
+            log.debug("the client was gone before it could be told %s", code)
+
+
+def _refusal(content: Any, error: ValidationError) -> Refused:
+    """What is wrong in a frame: the field and the rule, never the content."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    kind = first["type"]
+    if not isinstance(content, dict) or kind in ("union_tag_invalid", "union_tag_not_found"):
+        return Refused(_("There is no such command."), code="unknown_command")
+    field = ".".join(str(part) for part in first["loc"][1:])
+    if field == "text" and kind == "string_too_long":
+        return Refused(_("The message is too long."), code="text_too_long")
+    if field == "text" and kind == "string_too_short":
+        return Refused(_("The message is empty."), code="text_empty")
+    return Refused(format_lazy(_("The field {field} is wrong."), field=field), code="bad_frame")
+
+
+def _client_id(content: Any) -> UUID | None:
+    """The id that a refused frame carries, if it can be read: the client waits for its answer."""
+    try:
+        return UUID(content["client_id"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

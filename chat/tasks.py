@@ -1,0 +1,65 @@
+"""The chat's Celery tasks: answers, on one event loop for the whole worker, and housekeeping."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import threading
+from datetime import timedelta
+from typing import Any
+
+import uvloop
+from celery import shared_task
+from celery.signals import celeryd_after_setup
+from django.conf import settings
+from django.db.models.functions import Now
+
+import ai
+from chat import assistant, conversation
+from chat.deltas import DeltaPipe
+from chat.models import Mode, Session
+
+log = logging.getLogger(__name__)
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The worker's loop, in a thread of its own: many streams at once, one client, one pipe."""
+    loop = uvloop.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="answers", daemon=True).start()
+    return loop
+
+
+@functools.cache
+def _pipe() -> DeltaPipe:
+    async def make() -> DeltaPipe:
+        return DeltaPipe()
+
+    return asyncio.run_coroutine_threadsafe(make(), _loop()).result()
+
+
+@shared_task(name="chat.tasks.reply")
+def reply(turn_id: int) -> None:
+    """Answer a turn. The thread waits, so that acks, limits and shutdown stay true."""
+    asyncio.run_coroutine_threadsafe(assistant.answer(turn_id, _pipe()), _loop()).result()
+
+
+@celeryd_after_setup.connect
+def warm_up(sender: str, instance: Any, **kwargs: Any) -> None:
+    """Import the SDK and build the client before the first visitor waits for it."""
+    if "reply" in instance.app.amqp.queues.consume_from:
+        asyncio.run_coroutine_threadsafe(ai.warm_up(), _loop()).result()
+        _pipe()
+
+
+@shared_task(name="chat.tasks.end_idle_sessions")
+def end_idle_sessions() -> int:
+    """End the sessions nobody has touched for long; how many."""
+    idle = Session.unscoped.filter(
+        is_active=True, updated_at__lt=Now() - timedelta(hours=settings.SESSION_IDLE_HOURS)
+    ).exclude(chats__mode__in=[Mode.WAITING, Mode.OPERATOR])
+    sessions = list(idle[:500])
+    for session in sessions:
+        conversation.end_session(session)
+    return len(sessions)

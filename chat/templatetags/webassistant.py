@@ -1,0 +1,54 @@
+"""`{% load webassistant %}{% chat_widget "default" %}`: the widget on any Django page."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from chat import context as facts
+from organizations import access
+
+log = logging.getLogger(__name__)
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def chat_widget(
+    page: template.Context,
+    name: str = "default",
+    context: Mapping[str, Any] | None = None,
+    organization: str = "",
+    language: str = "",
+) -> SafeString:
+    """The script that shows the widget `name`.
+
+    `context` gives facts about the page, such as `{"title": …, "price": …}`; texts and numbers
+    only. A mistake never breaks the page: nothing is shown, the log says why, and with DEBUG the
+    page's source says it too.
+    """
+    try:
+        widget = access.widget_by_name(name, organization)
+    except access.AccessError as error:
+        log.warning("chat_widget %r shows nothing: %s", name, error)
+        return format_html("<!-- chat_widget: {} -->", error) if settings.DEBUG else SafeString("")
+    if context is not None and not isinstance(context, Mapping):
+        log.warning("chat_widget %r: context is not a dictionary and was left out", name)
+        context = None
+    nonce = page.get("csp_nonce", "")
+    return format_html(
+        '<script async src="{}" data-widget="{}" data-language="{}" data-context="{}"{}></script>',
+        reverse("embed"),
+        widget.key,
+        language or (get_language() or "")[:2],
+        json.dumps(facts.clean(context or {}), ensure_ascii=False),
+        format_html(' nonce="{}"', nonce) if nonce else "",
+    )

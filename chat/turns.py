@@ -1,0 +1,240 @@
+"""The life of a turn: opened or widened, claimed by a lease, shown, finished; and found when lost.
+
+Every function that takes a locked chat is called inside its transaction, with the chat row held.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+from django.db.models import Case, F, PositiveIntegerField, Q, When
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
+
+from chat.models import Chat, Turn
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=15)
+RENEW_SECONDS = 3.0
+DRAFT_SECONDS = 1.0
+# A task that was sent and not claimed within this time is taken for lost.
+PATIENCE = timedelta(seconds=10)
+MAX_FAILURES = 3
+# A visitor who keeps typing must not starve the answer.
+MAX_WIDENED = 2
+TASK = "chat.tasks.reply"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's right to answer a turn: valid while the attempt and the token still match."""
+
+    turn_id: int
+    attempt: int
+    token: uuid.UUID
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """The turn is due in `seconds`; ask again then."""
+
+    seconds: float
+
+
+def open_or_widen(chat: Chat, seq: int, delay: float) -> Turn | None:
+    """Have the locked chat's line `seq` answered `delay` seconds from now.
+
+    While no text of a waiting answer was shown, that turn is widened to cover the line (which
+    makes a prompt already on its way stale). Once text was shown, nothing is done: the commit of
+    that answer opens the next turn for what it did not cover. Returns the turn to be run.
+    """
+    due = Now() + timedelta(seconds=delay)
+    current = open_turn(chat)
+    if current is None:
+        turn = Turn.unscoped.create(
+            organization_id=chat.organization_id,
+            chat=chat,
+            from_seq=chat.answered_seq + 1,
+            upto_seq=seq,
+            epoch=chat.epoch,
+            due_at=due,
+        )
+    elif current.shown_at is None and current.widened < MAX_WIDENED:
+        Turn.unscoped.filter(pk=current.pk).update(
+            upto_seq=seq,
+            widened=F("widened") + 1,
+            attempt=F("attempt") + 1,
+            status=Turn.Status.QUEUED,
+            lease_token=None,
+            lease_until=None,
+            due_at=due,
+        )
+        turn = current
+    elif current.status == Turn.Status.QUEUED:
+        # Widened often enough, but nobody has read its lines yet: cover one more, keep its date.
+        Turn.unscoped.filter(pk=current.pk).update(upto_seq=seq)
+        return None
+    else:
+        return None
+    dispatch_on_commit([turn.pk])
+    return turn
+
+
+def open_turn(chat: Chat) -> Turn | None:
+    """The turn that waits or runs in this chat."""
+    return Turn.unscoped.filter(
+        chat=chat, status__in=[Turn.Status.QUEUED, Turn.Status.RUNNING]
+    ).first()
+
+
+def claim(turn_id: int) -> Claim | NotYet | None:
+    """Take the turn, or say when to ask again; None when another has it or it is over.
+
+    One conditional UPDATE decides, by the database's clock, so a doubled task finds nothing.
+    """
+    token = uuid.uuid4()
+    is_lost = Q(status=Turn.Status.RUNNING, lease_until__lt=Now())
+    taken = (
+        Turn.unscoped.filter(pk=turn_id, failures__lt=MAX_FAILURES)
+        .filter(Q(status=Turn.Status.QUEUED, due_at__lte=Now()) | is_lost)
+        .update(
+            failures=Case(
+                When(is_lost, then=F("failures") + 1),
+                default=F("failures"),
+                output_field=PositiveIntegerField(),
+            ),
+            status=Turn.Status.RUNNING,
+            attempt=F("attempt") + 1,
+            lease_token=token,
+            lease_until=Now() + LEASE,
+            shown_at=None,
+            draft="",
+        )
+    )
+    if taken:
+        return Claim(turn_id, Turn.unscoped.values_list("attempt").get(pk=turn_id)[0], token)
+    waiting = (
+        Turn.unscoped.filter(pk=turn_id, status=Turn.Status.QUEUED)
+        .annotate(now=Now())
+        .values_list("due_at", "now")
+        .first()
+    )
+    if waiting:
+        due, now = waiting
+        return NotYet(max(0.0, (due - now).total_seconds()))
+    return None
+
+
+def _mine(claim: Claim) -> Q:
+    return Q(
+        pk=claim.turn_id,
+        status=Turn.Status.RUNNING,
+        attempt=claim.attempt,
+        lease_token=claim.token,
+        chat__epoch=F("epoch"),
+    )
+
+
+def show(claim: Claim) -> bool:
+    """Before the first text is shown: from now on the turn is not widened. False: stop at once."""
+    return bool(
+        Turn.unscoped.filter(_mine(claim)).update(shown_at=Now(), lease_until=Now() + LEASE)
+    )
+
+
+def renew(claim: Claim, draft: str) -> bool:
+    """Keep the lease and the text so far. False: the turn is another's or over, stop at once."""
+    return bool(Turn.unscoped.filter(_mine(claim)).update(draft=draft, lease_until=Now() + LEASE))
+
+
+def release(claim: Claim, error: str, delay: float) -> bool:
+    """Give a failed attempt back to be tried again after `delay` seconds; counts as a failure."""
+    with transaction.atomic():
+        released = bool(
+            Turn.unscoped.filter(_mine(claim)).update(
+                status=Turn.Status.QUEUED,
+                failures=F("failures") + 1,
+                error=error[:300],
+                lease_token=None,
+                lease_until=None,
+                due_at=Now() + timedelta(seconds=delay),
+                dispatched_at=None,
+            )
+        )
+        if released:
+            dispatch_on_commit([claim.turn_id])
+    return released
+
+
+def record(claim: Claim, **fields: Any) -> bool:
+    """Write parts of the receipt (sources, model, timings…) while the turn is still mine."""
+    return bool(Turn.unscoped.filter(_mine(claim)).update(**fields))
+
+
+def finish(turn: Turn, status: Turn.Status, **fields: Any) -> None:
+    """End a turn of a locked chat."""
+    Turn.unscoped.filter(pk=turn.pk).update(
+        status=status,
+        finished_at=Now(),
+        lease_token=None,
+        lease_until=None,
+        **fields,
+    )
+
+
+def overdue(limit: int = 100) -> list[int]:
+    """Turns that should be running and are not; each is marked as sent, so no one else sends it.
+
+    This is the outbox and the sweeper in one: a send that never reached the broker, a task that
+    was lost, and a worker that died all look the same, a row whose time has passed.
+    """
+    with transaction.atomic():
+        rows = list(
+            Turn.unscoped.select_for_update(skip_locked=True, of=("self",))
+            .filter(
+                Q(status=Turn.Status.QUEUED, due_at__lte=Now())
+                & (Q(dispatched_at__isnull=True) | Q(dispatched_at__lt=Now() - PATIENCE))
+                | Q(status=Turn.Status.RUNNING, lease_until__lt=Now())
+                & (Q(dispatched_at__isnull=True) | Q(dispatched_at__lt=Now() - PATIENCE))
+            )
+            .order_by("due_at")
+            .values_list("pk", flat=True)[:limit]
+        )
+        Turn.unscoped.filter(pk__in=rows).update(dispatched_at=Now())
+    return rows
+
+
+def exhausted(limit: int = 100) -> list[int]:
+    """Turns that failed too often and whose chat must be given to people."""
+    return list(
+        Turn.unscoped.filter(failures__gte=MAX_FAILURES)
+        .filter(Q(status=Turn.Status.QUEUED) | Q(status=Turn.Status.RUNNING, lease_until__lt=Now()))
+        .values_list("pk", flat=True)[:limit]
+    )
+
+
+def dispatch_on_commit(turn_ids: Sequence[int]) -> None:
+    """Tell the workers after the commit; when the broker is down the dispatcher does it later."""
+    transaction.on_commit(lambda: dispatch(turn_ids, mark=True))
+
+
+def dispatch(turn_ids: Sequence[int], *, mark: bool = False) -> None:
+    """Send the turns to the workers. `mark` records it, so that the sweeper waits its time."""
+    try:
+        for turn_id in turn_ids:
+            current_app.send_task(TASK, args=[turn_id], queue="reply", retry=False)
+    except (OperationalError, OSError) as error:
+        log.warning("turns %s were not sent: %s", list(turn_ids), type(error).__name__)
+        if not mark:
+            Turn.unscoped.filter(pk__in=turn_ids).update(dispatched_at=None)
+        return
+    if mark:
+        Turn.unscoped.filter(pk__in=turn_ids).update(dispatched_at=Now())

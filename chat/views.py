@@ -1,0 +1,138 @@
+"""What the widget loads over HTTP: the loader, its looks, and the frame; and the health page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.db import connection
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_safe
+
+from chat.protocol import MAX_TEXT
+from chat.texts import widget_texts
+from organizations import access
+from organizations.models import Widget
+
+LOADER = "widget/embed.js"
+
+
+@require_safe
+def embed(request: HttpRequest) -> HttpResponse | FileResponse:
+    """The loader under a short, lasting address; sites paste it, so it is kept for an hour only."""
+    path = finders.find(LOADER)
+    if not path:
+        # Only the collected files are there, as in a container.
+        response = FileResponse(staticfiles_storage.open(LOADER), content_type="text/javascript")
+    else:
+        response = FileResponse(open(path, "rb"), content_type="text/javascript")  # noqa: SIM115
+    response["Cache-Control"] = "public, max-age=3600"
+    response["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
+
+
+@never_cache
+@require_safe
+def config(request: HttpRequest, key: str) -> JsonResponse:
+    """The bubble's looks, for pages of the widget's sites only."""
+    try:
+        widget = access.widget_by_key(key)
+    except access.UnknownWidget:
+        return _refusal(404, "unknown_widget", _("There is no such widget."))
+    origin = request.headers.get("Origin", "")
+    own = f"{request.scheme}://{request.get_host()}"
+    if origin and not access.site_allowed(widget, origin, own):
+        response = _refusal(403, "site_not_allowed", _("This site may not show the widget."))
+        # Readable there too: the site's owner must see why nothing opens.
+        response["Access-Control-Allow-Origin"] = origin
+        response["Vary"] = "Origin"
+        return response
+    with translation.override(_language(request, widget)):
+        response = JsonResponse(
+            {
+                "name": widget.name,
+                "color": widget.primary_color,
+                "position": widget.position,
+                "auto_open_delay": widget.auto_open_delay,
+                "label": _("Open chat"),
+                "close_label": _("Close chat"),
+                "frame_title": _("Chat"),
+                "frame_url": request.build_absolute_uri(reverse("widget-frame", args=[key])),
+                "origin": own,
+            }
+        )
+    if origin:
+        response["Access-Control-Allow-Origin"] = origin
+        response["Vary"] = "Origin"
+    return response
+
+
+def _refusal(status: int, code: str, sentence: str) -> JsonResponse:
+    response = JsonResponse({"code": code, "message": sentence}, status=status)
+    if status == 404:
+        response["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+@never_cache
+@xframe_options_exempt
+@require_safe
+def frame(request: HttpRequest, key: str) -> HttpResponse:
+    """The chat itself: a page that only the widget's sites may frame."""
+    try:
+        widget = access.widget_by_key(key)
+    except access.UnknownWidget:
+        return HttpResponse(_("There is no such widget."), status=404)
+    language = _language(request, widget)
+    with translation.override(language):
+        response = render(
+            request,
+            "widget/frame.html",
+            {"config": frame_config(widget, language), "language": language, "widget": widget},
+        )
+    response["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; font-src 'self'; media-src 'self'; base-uri 'none'; "
+        f"form-action 'none'; frame-ancestors {access.frame_ancestors(widget)}"
+    )
+    return response
+
+
+def frame_config(widget: Widget, language: str) -> dict[str, Any]:
+    """What the frame's script is told; the language is active already."""
+    return {
+        "widget": widget.key,
+        "language": language,
+        "bot_name": widget.bot_name or _("Assistant"),
+        "bot_avatar": widget.bot_avatar.url if widget.bot_avatar else "",
+        "welcome_message": widget.welcome_message or _("Hello! What would you like to know?"),
+        "placeholder_text": widget.placeholder_text or _("Write a message"),
+        "primary_color": widget.primary_color,
+        "position": widget.position,
+        "languages": widget.languages,
+        "allowed_sites": widget.allowed_sites,
+        "max_text": MAX_TEXT,
+        "texts": widget_texts(),
+    }
+
+
+def _language(request: HttpRequest, widget: Widget) -> str:
+    """The page's wish, else the browser's, as far as the widget speaks it."""
+    wanted = request.GET.get("lang", "")[:5].lower().split("-")[0]
+    return widget.language_for(wanted or translation.get_language_from_request(request)[:2])
+
+
+@never_cache
+@require_safe
+def health(request: HttpRequest) -> JsonResponse:
+    """Whether this process can serve: it can reach the database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return JsonResponse({"status": "ok"})

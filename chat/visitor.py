@@ -1,0 +1,364 @@
+"""What a visitor can do. Sockets (and later REST) parse, find the visitor, and call these verbs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.db.models import Count, Min
+from django.db.models.functions import Now
+from django.utils import timezone, translation
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from chat import conversation, events, snapshots, turns
+from chat.models import Chat, ContactRequest, Customer, Handoff, Message, Mode, Session, Visitor
+from chat.protocol import AITyping, FeedbackSaved, NewContact, Page, Rated
+from chat.refusals import Refused
+from organizations.models import Widget
+
+WINDOW = timedelta(seconds=60)
+# A chat that was closed this recently is shown again after a reload, so that it can be rated.
+RATING_TIME = timedelta(minutes=30)
+
+
+class UnknownChat(Refused):
+    code = "unknown_chat"
+
+    def __init__(self) -> None:
+        super().__init__(_("There is no such chat."))
+
+
+class ChatClosed(Refused):
+    code = "chat_closed"
+
+    def __init__(self) -> None:
+        super().__init__(_("This chat is closed. Start a new one."))
+
+
+class TooManyMessages(Refused):
+    code = "too_many_messages"
+
+
+class ClientIdReused(Refused):
+    code = "client_id_reused"
+
+    def __init__(self) -> None:
+        super().__init__(_("This message was sent before with other words."))
+
+
+class SupportClosed(Refused):
+    code = "support_closed"
+
+
+class BadEmail(Refused):
+    code = "bad_email"
+
+    def __init__(self) -> None:
+        super().__init__(_("Enter an e-mail address such as name@example.com."))
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Where a visitor speaks from: the widget, the page, and the language."""
+
+    widget: Widget
+    page: Page
+    language: str
+
+
+def say(
+    visitor: Visitor, visit: Visit, text: str, client_id: UUID, chat_id: UUID | None = None
+) -> Message:
+    """Store a visitor's message and have it answered; returns its line.
+
+    The same `client_id` again returns the first line. Refuses other words under a used id, more
+    than the limit a minute, and a closed chat.
+    """
+    with transaction.atomic():
+        # One visitor speaks with one voice: tabs and sockets queue here, so that the limit is
+        # exact, two tabs make one chat, and a resend meets the first send's row.
+        _hold(visitor)
+        before = (
+            Message.objects.of(visitor.organization)
+            .select_related("chat")
+            .filter(sender=visitor.sender, client_id=client_id)
+            .first()
+        )
+        if before:
+            if before.content != text:
+                raise ClientIdReused
+            return before
+        _check_rate(visitor)
+        chat = conversation.lock(_chosen_chat(visitor, visit, chat_id))
+        if chat.mode == Mode.CLOSED:
+            raise ChatClosed
+        message = conversation.append(
+            chat,
+            role=Message.Role.USER,
+            content=text,
+            sender=visitor.sender,
+            client_id=client_id,
+        )
+        _remember_page(chat.session, visit, title=text)
+        if chat.mode == Mode.AI:
+            turns.open_or_widen(chat, message.seq, chat.session.widget.agent.reply_delay)
+        return message
+
+
+def _hold(visitor: Visitor) -> None:
+    Visitor.objects.of(visitor.organization).select_for_update().get(pk=visitor.pk)
+
+
+def _check_rate(visitor: Visitor) -> None:
+    """Refuse the message over the limit, by the database's clock; the visitor is held."""
+    recent = (
+        Message.objects.of(visitor.organization)
+        .filter(sender=visitor.sender, role=Message.Role.USER, timestamp__gt=Now() - WINDOW)
+        .aggregate(count=Count("pk"), oldest=Min("timestamp"))
+    )
+    if recent["count"] >= settings.MESSAGES_PER_MINUTE:
+        wait = (recent["oldest"] + WINDOW - timezone.now()).total_seconds()
+        raise TooManyMessages(
+            _("You write faster than we can read. Wait a little."), retry_after=max(1.0, wait)
+        )
+
+
+def current_chat(visitor: Visitor, widget: Widget) -> Chat | None:
+    """The chat a returning visitor is shown: the last one that is open, or just closed."""
+    chat = (
+        chats_of(visitor, widget)
+        .filter(session__is_active=True)
+        .order_by("-updated_at", "-pk")
+        .first()
+    )
+    if chat and chat.closed_at and chat.closed_at < timezone.now() - RATING_TIME:
+        return None
+    return chat
+
+
+def chats_of(visitor: Visitor, widget: Widget):  # type: ignore[no-untyped-def]
+    """The visitor's chats in one widget."""
+    return (
+        Chat.objects.of(visitor.organization)
+        .filter(session__visitor=visitor, session__widget=widget)
+        .select_related("organization", "session__widget", "operator__user")
+    )
+
+
+def find_chat(visitor: Visitor, widget: Widget, chat_id: UUID) -> Chat:
+    """One of the visitor's own chats; refuses any other."""
+    chat = chats_of(visitor, widget).filter(chat_id=chat_id).first()
+    if chat is None:
+        raise UnknownChat
+    return chat
+
+
+def _chosen_chat(visitor: Visitor, visit: Visit, chat_id: UUID | None) -> Chat:
+    if chat_id:
+        return find_chat(visitor, visit.widget, chat_id)
+    chat = (
+        chats_of(visitor, visit.widget)
+        .filter(session__is_active=True)
+        .exclude(mode=Mode.CLOSED)
+        .order_by("-updated_at", "-pk")
+        .first()
+    )
+    if chat:
+        return chat
+    session = conversation.open_session(visitor, visit.widget, visit.page, visit.language)
+    return conversation.open_chat(session)
+
+
+def _remember_page(session: Session, visit: Visit, title: str = "") -> None:
+    """Keep where the visitor is; the first words name the session."""
+    session.title = session.title or title[:80]
+    session.page_url = visit.page.url or session.page_url
+    session.page_title = visit.page.title or session.page_title
+    session.page_context = visit.page.context or session.page_context
+    session.language = visit.language
+    session.save(
+        update_fields=[
+            "title",
+            "page_url",
+            "page_title",
+            "page_context",
+            "language",
+            "updated_at",
+        ]
+    )
+
+
+def look_at(chat: Chat, visit: Visit) -> None:
+    """The visitor went to another page: facts about the old one no longer hold."""
+    Session.objects.of(chat.organization).filter(pk=chat.session_id).update(
+        page_url=visit.page.url,
+        page_title=visit.page.title,
+        page_context=visit.page.context,
+        updated_at=Now(),
+    )
+
+
+def new_chat(visitor: Visitor, visit: Visit, client_id: UUID, name: str, type: str) -> Chat:
+    """Open another chat beside the others; the same `client_id` again gives the same one."""
+    with transaction.atomic():
+        _hold(visitor)
+        session = conversation.open_session(visitor, visit.widget, visit.page, visit.language)
+        return conversation.open_chat(session, name=name, type=type, client_id=client_id)
+
+
+def request_support(
+    visitor: Visitor, visit: Visit, chat_id: UUID | None, reason: Handoff.Reason
+) -> Chat:
+    """Ask for a person. Refuses outside business hours; asking twice changes nothing."""
+    with transaction.atomic():
+        _hold(visitor)
+        chat = conversation.lock(_chosen_chat(visitor, visit, chat_id))
+        if chat.mode == Mode.CLOSED:
+            raise ChatClosed
+        if not visit.widget.is_open():
+            raise SupportClosed(
+                visit.widget.offline_message
+                or _("Nobody is here right now. Leave your e-mail and we will answer.")
+            )
+        if chat.mode == Mode.AI:
+            conversation.change_mode(
+                chat, Message.Event.WAITING, actor=visitor.sender, reason=reason
+            )
+        return chat
+
+
+def cancel_support(visitor: Visitor, chat: Chat) -> None:
+    """Take the request for a person back; does nothing when nobody waits."""
+    with transaction.atomic():
+        chat = conversation.lock(chat)
+        if chat.mode == Mode.WAITING:
+            conversation.change_mode(chat, Message.Event.CANCELLED, actor=visitor.sender)
+
+
+def stop(visitor: Visitor, chat: Chat) -> None:
+    """Stop the answer under way; what was shown of it stays."""
+    with transaction.atomic():
+        chat = conversation.lock(chat)
+        if chat.mode != Mode.AI or turns.open_turn(chat) is None:
+            return
+        conversation.stop_answer(chat)
+        chat.answered_seq = chat.seq
+        chat.save(update_fields=["answered_seq"])
+        events.publish(chat.chat_id, AITyping(chat_id=chat.chat_id, active=False))
+
+
+def end_chat(visitor: Visitor, chat: Chat) -> None:
+    """Close the chat; closing a closed one changes nothing."""
+    with transaction.atomic():
+        chat = conversation.lock(chat)
+        if chat.mode != Mode.CLOSED:
+            conversation.change_mode(chat, Message.Event.CLOSED, actor=visitor.sender)
+
+
+def judge(chat: Chat, seq: int, helpful: bool) -> None:
+    """Say whether an answer helped; refuses a line that is no answer."""
+    changed = (
+        Message.objects.of(chat.organization)
+        .filter(chat=chat, seq=seq, role__in=[Message.Role.ASSISTANT, Message.Role.OPERATOR])
+        .update(helpful=helpful)
+    )
+    if not changed:
+        raise Refused(_("There is no such answer."), code="unknown_message")
+    events.publish(chat.chat_id, FeedbackSaved(chat_id=chat.chat_id, seq=seq, helpful=helpful))
+    events.tell("feedback", chat.chat_id, "visitor")
+
+
+def rate(chat: Chat, rating: int, comment: str) -> None:
+    """Rate the visit, 1 to 5; a later rating replaces an earlier one."""
+    if not 1 <= rating <= 5:
+        raise Refused(_("A rating is a number from 1 to 5."), code="bad_rating")
+    Session.objects.of(chat.organization).filter(pk=chat.session_id).update(
+        satisfaction_rating=rating, rating_comment=comment, updated_at=Now()
+    )
+    events.publish(chat.chat_id, Rated(chat_id=chat.chat_id, rating=rating))
+    events.tell("rated", chat.chat_id, "visitor")
+
+
+def leave_contact(
+    visitor: Visitor,
+    visit: Visit,
+    chat_id: UUID | None,
+    client_id: UUID,
+    name: str,
+    email: str,
+    text: str,
+) -> tuple[ContactRequest, Chat]:
+    """Leave a message to be answered by e-mail; the same `client_id` again changes nothing."""
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise BadEmail from None
+    with transaction.atomic():
+        _hold(visitor)
+        before = (
+            ContactRequest.objects.of(visitor.organization)
+            .select_related("chat")
+            .filter(client_id=client_id, chat__session__visitor=visitor)
+            .first()
+        )
+        if before:
+            return before, before.chat
+        _check_rate(visitor)
+        chat = conversation.lock(_chosen_chat(visitor, visit, chat_id))
+        if chat.mode == Mode.CLOSED:
+            raise ChatClosed
+        request = ContactRequest.unscoped.create(
+            organization=visitor.organization,
+            chat=chat,
+            client_id=client_id,
+            name=name,
+            email=email,
+            text=text,
+        )
+        with translation.override(visit.language):
+            sentence = gettext("Your message is with us. We will answer to %(email)s.")
+        conversation.append(
+            chat,
+            role=Message.Role.SYSTEM,
+            event=Message.Event.CONTACT,
+            content=sentence % {"email": email},
+            sender="system",
+        )
+        _remember_page(chat.session, visit, title=text)
+        events.publish_desk(visitor.organization_id, NewContact(contact=snapshots.contact(request)))
+        events.tell("contact", chat.chat_id, visitor.sender)
+        return request, chat
+
+
+def become_customer(
+    visitor: Visitor, *, username: str = "", email: str = "", phone: str = "", name: str = ""
+) -> Customer:
+    """Register the visitor as a customer and move the sessions along.
+
+    An e-mail or user name of a customer that exists already joins the visitor to that customer.
+    """
+    with transaction.atomic():
+        _hold(visitor)
+        customers = Customer.objects.of(visitor.organization)
+        customer = visitor.customer
+        if customer is None and email:
+            customer = customers.filter(email__iexact=email).first()
+        if customer is None and username:
+            customer = customers.filter(username__iexact=username).first()
+        customer = customer or Customer(organization=visitor.organization)
+        customer.username = username or customer.username
+        customer.email = email or customer.email
+        customer.phone = phone or customer.phone
+        customer.name = name or customer.name
+        customer.full_clean()
+        customer.save()
+        Visitor.objects.of(visitor.organization).filter(pk=visitor.pk).update(customer=customer)
+        Session.objects.of(visitor.organization).filter(visitor=visitor).update(customer=customer)
+        visitor.customer = customer
+        return customer

@@ -1,0 +1,143 @@
+"""A piece of knowledge made searchable: read, split, embedded, and its passages swapped."""
+
+from __future__ import annotations
+
+import logging
+
+from django.contrib.postgres.search import SearchVector
+from django.db import models, transaction
+from django.utils import timezone
+
+import ai
+from ai.interface import AIError
+from knowledge import documents
+from knowledge.entries import KINDS
+from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage
+from knowledge.passages import Piece, split
+
+log = logging.getLogger(__name__)
+
+MAX_PASSAGES = 5000
+# The configurations of PostgreSQL that stem a language; others are taken word for word.
+CONFIGS = {"ru": "russian", "en": "english"}
+
+
+def config_of(language: str) -> str:
+    """The full-text configuration for a language."""
+    return CONFIGS.get(language, "simple")
+
+
+def index(kind: str, item_id: int, content_hash: str) -> bool:
+    """Make the piece's passages anew. False when there was nothing to do or an edit came first.
+
+    Embedding runs outside any transaction; the passages are swapped only if the piece still is
+    what was embedded. Raises AIError when trying again may help; every other trouble ends in the
+    piece's `failed` status with the reason.
+    """
+    item = KINDS[kind].unscoped.filter(pk=item_id, content_hash=content_hash).first()
+    if item is None:
+        return False
+    try:
+        pieces = pieces_of(item)
+        embedder = ai.embedder()
+        vectors = embedder.embed([piece.embedded() for piece in pieces])
+    except documents.Unreadable as error:
+        return fail(kind, item_id, content_hash, error.code)
+    except AIError as error:
+        if error.retryable:
+            raise
+        return fail(kind, item_id, content_hash, error.code)
+    return _swap(kind, item_id, content_hash, pieces, vectors, embedder.name)
+
+
+def pieces_of(item: Knowledge) -> list[Piece]:
+    """What a piece of knowledge is searched by."""
+    if isinstance(item, FAQEntry):
+        return [Piece(item.question, item.answer)]
+    if isinstance(item, Article):
+        pieces = split(item.title, item.body)
+    elif isinstance(item, Document):
+        try:
+            with item.file.open("rb") as file:
+                pieces = split(item.title, documents.read(file, item.file.name))
+        except FileNotFoundError:
+            raise documents.Unreadable("file_missing") from None
+    else:
+        raise TypeError(type(item).__name__)
+    if not pieces:
+        raise documents.Unreadable("no_text")
+    if len(pieces) > MAX_PASSAGES:
+        raise documents.Unreadable("text_too_long")
+    return pieces
+
+
+def _swap(
+    kind: str,
+    item_id: int,
+    content_hash: str,
+    pieces: list[Piece],
+    vectors: list[list[float]],
+    embedder: str,
+) -> bool:
+    with transaction.atomic():
+        item = (
+            KINDS[kind]
+            .unscoped.select_for_update()
+            .filter(pk=item_id, content_hash=content_hash)
+            .first()
+        )
+        if item is None:
+            return False
+        old = Passage.unscoped.filter(**{f"{kind}_id": item_id})
+        old.delete()
+        Passage.unscoped.bulk_create(
+            [
+                Passage(
+                    organization_id=item.organization_id,
+                    **{f"{kind}_id": item_id},
+                    position=position,
+                    heading=piece.heading[:300],
+                    text=piece.text,
+                    language=item.language,
+                    category_id=item.category_id,
+                    priority=item.priority,
+                    is_active=item.is_active,
+                    embedder=embedder,
+                    embedding=vector,
+                )
+                for position, (piece, vector) in enumerate(zip(pieces, vectors, strict=True))
+            ],
+            batch_size=200,
+        )
+        config = config_of(item.language)
+        Passage.unscoped.filter(**{f"{kind}_id": item_id}).update(
+            search=SearchVector("heading", weight="A", config=config)
+            + SearchVector("text", weight="B", config=config)
+        )
+        KINDS[kind].unscoped.filter(pk=item_id).update(
+            status=Knowledge.Status.READY, error="", indexed_at=timezone.now()
+        )
+        return True
+
+
+def fail(kind: str, item_id: int, content_hash: str, code: str) -> bool:
+    """Record why a piece was not indexed, unless it was edited since. Its old passages go."""
+    with transaction.atomic():
+        failed = (
+            KINDS[kind]
+            .unscoped.filter(pk=item_id, content_hash=content_hash)
+            .update(status=Knowledge.Status.FAILED, error=code)
+        )
+        if failed:
+            Passage.unscoped.filter(**{f"{kind}_id": item_id}).delete()
+    log.warning("%s %s was not indexed: %s", kind, item_id, code)
+    return False
+
+
+def outdated(kind: str, embedder: str) -> models.QuerySet[Knowledge]:
+    """The ready pieces whose passages were made by another embedder than today's."""
+    return (
+        KINDS[kind]
+        .unscoped.filter(status=Knowledge.Status.READY)
+        .filter(models.Exists(Passage.unscoped.filter(**{f"{kind}_id": models.OuterRef("pk")}).exclude(embedder=embedder)))
+    )

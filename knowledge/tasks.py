@@ -1,0 +1,49 @@
+"""Celery tasks of the indexing queue."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from celery import shared_task
+from django.db.models.functions import Now
+
+import ai
+from ai.interface import AIError
+from knowledge import entries, indexing
+from knowledge.models import Knowledge
+
+# A piece that is pending for longer was lost on its way.
+PATIENCE = timedelta(seconds=20)
+MAX_RETRIES = 5
+
+
+@shared_task(name="knowledge.tasks.index", bind=True, max_retries=MAX_RETRIES)
+def index(self: Any, kind: str, item_id: int, content_hash: str) -> None:
+    """Index a piece; a busy model is asked again with growing pauses, then the reason is kept."""
+    try:
+        indexing.index(kind, item_id, content_hash)
+    except AIError as error:
+        if self.request.retries >= MAX_RETRIES:
+            indexing.fail(kind, item_id, content_hash, error.code)
+            return
+        pause = error.retry_after or 2**self.request.retries
+        raise self.retry(exc=error, countdown=min(pause, 60)) from error
+
+
+@shared_task(name="knowledge.tasks.index_pending")
+def index_pending() -> int:
+    """Send what was lost on its way, and what another embedder has made; how many."""
+    count = 0
+    embedder = ai.embedder().name
+    for kind, model in entries.KINDS.items():
+        for item in indexing.outdated(kind, embedder)[:200]:
+            entries.index_again(item)
+            count += 1
+        lost = model.unscoped.filter(
+            status=Knowledge.Status.PENDING, updated_at__lt=Now() - PATIENCE
+        )
+        for item_id, content_hash in lost.values_list("pk", "content_hash")[:200]:
+            entries.send(kind, item_id, content_hash)
+            count += 1
+    return count
