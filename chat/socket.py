@@ -235,7 +235,11 @@ class Socket:
         try:
             if b"\\u0000" in raw:
                 # PostgreSQL stores no NUL; a text with one is nobody's typing.
-                raise Refused(_("The text has a forbidden character."), code="bad_character")
+                raise Refused(
+                    _("The text has a forbidden character."),
+                    code="bad_character",
+                    client_id=_client_id(content),
+                )
             frame: Frame = self.commands.validate_python(content)
         except ValidationError as error:
             refused = _refusal(content, error)

@@ -13,7 +13,7 @@ def widget_texts() -> dict[str, str]:
         "close_chat": _("Close chat"),
         "assistant": _("Assistant"),
         "operator": _("Operator"),
-        "status_ai": _("Assistant, answers at once"),
+        "status_ai": _("AI assistant"),
         "status_waiting": _("Calling a person"),
         "status_operator": _("Is with you"),
         "status_closed": _("The chat is closed"),

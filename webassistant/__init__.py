@@ -1,5 +1,5 @@
-"""Wiring only: settings, routes, servers. Nobody imports it but Django and Celery."""
+"""Wiring only: settings, routes, servers. Nobody imports it but Django and Celery.
 
-from webassistant.celery import app as celery_app
-
-__all__ = ["celery_app"]
+`services` and `child` use the standard library alone, as they run before anything is installed, so
+nothing is imported here.
+"""

@@ -243,4 +243,6 @@ LOGGING = {
 
 # --- the admin's looks ------------------------------------------------------------------------
 
+# Importing it makes ours the current app, which is what tasks are sent through.
+from webassistant.celery import app as celery_app  # noqa: E402, F401
 from webassistant.unfold import UNFOLD  # noqa: E402, F401  (its callbacks need the apps' names only)

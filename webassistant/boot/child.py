@@ -10,13 +10,23 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 # Loaded here, because between fork and exec nothing may be imported.
 LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+STARTING_SECONDS = 120
+LEFTOVER_SECONDS = 30
+
+
+class BootError(Exception):
+    """Something needed to run is missing or failed; the text tells a person what to do."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,17 @@ class Child:
         return tail(self.log, count)
 
 
+@dataclass
+class Service:
+    """A running server and the URL the settings know it by."""
+
+    url: str
+    child: Child
+
+    def stop(self, patience: float = 15.0) -> None:
+        self.child.stop(patience)
+
+
 def start(
     name: str,
     arguments: Sequence[str | os.PathLike[str]],
@@ -96,7 +117,7 @@ def start(
     return Child(name, process, log, stop_signal)
 
 
-def run_as(account: Account | None) -> dict[str, object]:
+def run_as(account: Account | None) -> dict[str, Any]:
     """What `subprocess` needs to drop root's rights."""
     if account is None:
         return {}
@@ -149,3 +170,42 @@ def tail(path: Path, count: int) -> str:
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-count:])
     except FileNotFoundError:
         return ""
+
+
+def check_starting(server: Child, deadline: float) -> None:
+    """Wait a moment for a server that is still starting; raise when it will not come up."""
+    if not server.is_alive():
+        raise BootError(f"{server.name} ended while starting:\n{server.last_lines()}")
+    if time.monotonic() > deadline:
+        raise BootError(
+            f"{server.name} did not answer in {STARTING_SECONDS} s:\n{server.last_lines()}"
+        )
+    time.sleep(0.05)
+
+
+def stop_leftover(pid_file: Path, marker: str, number: signal.Signals) -> None:
+    """End a server that outlived its run; only one whose command line names our own files."""
+    pid = first_number(pid_file)
+    if not pid or marker not in command_of(pid):
+        return
+    os.kill(pid, number)
+    deadline = time.monotonic() + LEFTOVER_SECONDS
+    while is_running(pid) and marker in command_of(pid):
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            deadline += LEFTOVER_SECONDS
+        time.sleep(0.05)
+
+
+def first_number(path: Path) -> int:
+    """The process number that a file begins with; 0 when there is none."""
+    try:
+        first = path.read_text().split("\n", 1)[0].strip()
+    except FileNotFoundError:
+        return 0
+    return int(first) if first.isdigit() else 0
+
+
+def plain_environment() -> dict[str, str]:
+    """For servers and their programs: nothing of ours, above all no PG* variables."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}

@@ -1,0 +1,1 @@
+"""Tools for developing this project; nothing here runs in production."""

@@ -1,0 +1,178 @@
+"""Texts for translators: collected from the code, compared with the .po files, made into .mo files.
+
+`python -m tools.translations` brings the .po and .mo files up to date; `--check` writes nothing and
+fails when a text is missing, untranslated, or a .mo file is stale. Python and Django templates are
+read without GNU gettext, which a bare machine has not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import django
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from django.conf import settings
+from django.utils.translation.template import templatize
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("webassistant", "organizations", "ai", "knowledge", "chat", "operators", "demo")
+LANGUAGES = ("ru",)
+KEYWORDS = {
+    "gettext": None,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "ngettext": (1, 2),
+    "ngettext_lazy": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "pgettext_lazy": ((1, "c"), 2),
+    "_": None,
+    "_n": (1, 2),
+}
+# The admin's theme ships no translations of its own.
+THEME = "unfold"
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """The name and Python-like text of every file that may hold texts for people."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "migrations" not in path.parts:
+                yield str(path.relative_to(ROOT)), path.read_text()
+    folders = [ROOT / "templates", *(ROOT / package / "templates" for package in PACKAGES)]
+    for folder in folders:
+        for path in sorted(folder.rglob("*.html")):
+            name = str(path.relative_to(ROOT))
+            yield name, calls(templatize(path.read_text(), origin=name))
+    theme = Path(__import__(THEME).__file__ or "").parent
+    for path in sorted([*theme.rglob("*.html"), *theme.rglob("*.py")]):
+        text = path.read_text()
+        name = f"{THEME}/{path.relative_to(theme)}"
+        yield name, calls(templatize(text, origin=name)) if path.suffix == ".html" else text
+
+
+_LITERAL = r"""u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_CALL = re.compile(rf"\b(?:_|n?p?gettext)\(\s*{_LITERAL}(?:\s*,\s*{_LITERAL})*")
+
+
+def calls(templatized: str) -> str:
+    """The translation calls of a template, alone: the rest of it is no Python."""
+    return "".join(f"{match.group()})\n" for match in _CALL.finditer(templatized))
+
+
+def collect() -> Catalog:
+    """Every text in the code."""
+    catalog = Catalog()
+    for name, text in sources():
+        found = extract("python", io.BytesIO(text.encode()), KEYWORDS, options={"encoding": "utf-8"})
+        for _line, message, _comments, context in found:
+            if message and message != ("", ""):
+                catalog.add(message, locations=[(name, 0)], context=context)
+    return catalog
+
+
+def po_path(language: str) -> Path:
+    """The texts of a language, for translators."""
+    return ROOT / "locale" / language / "LC_MESSAGES" / "django.po"
+
+
+def load(language: str) -> Catalog:
+    """The language's texts as they are."""
+    path = po_path(language)
+    if not path.exists():
+        return Catalog(locale=language, charset="utf-8")
+    with path.open("rb") as file:
+        return read_po(file, locale=language, charset="utf-8")
+
+
+def known_to_django(language: str) -> set[str]:
+    """Texts that Django translates itself, so that we need not."""
+    folder = Path(django.__file__).parent
+    known: set[str] = set()
+    for path in folder.rglob(f"locale/{language}/LC_MESSAGES/django.po"):
+        with path.open("rb") as file:
+            known |= {_id(message.id) for message in read_po(file) if message.id and message.string}
+    return known
+
+
+def _id(identity: str | list[str] | tuple[str, ...]) -> str:
+    return identity if isinstance(identity, str) else identity[0]
+
+
+def missing(language: str) -> list[str]:
+    """Texts of the code that have no translation in the language."""
+    catalog, known = load(language), known_to_django(language)
+    gaps = []
+    for message in collect():
+        if not message.id or _id(message.id) in known:
+            continue
+        translated = catalog.get(message.id, message.context)
+        strings = translated.string if translated else ""
+        complete = strings if isinstance(strings, str) else all(strings)
+        if not complete or (translated and translated.fuzzy):
+            gaps.append(_id(message.id))
+    return gaps
+
+
+def mo_bytes(catalog: Catalog) -> bytes:
+    """The compiled form that Django reads."""
+    file = io.BytesIO()
+    write_mo(file, catalog)
+    return file.getvalue()
+
+
+def update(language: str) -> None:
+    """Add new texts to the .po file, drop old ones, and compile the .mo file."""
+    catalog = load(language)
+    collected, known = collect(), known_to_django(language)
+    for message in list(collected):
+        if message.id and _id(message.id) in known and message.id not in catalog:
+            collected.delete(message.id, message.context)
+    catalog.update(collected, no_fuzzy_matching=True, update_creation_date=False)
+    catalog.obsolete.clear()
+    path = po_path(language)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        write_po(file, catalog, width=100, no_location=True, sort_output=True, omit_header=False)
+    path.with_suffix(".mo").write_bytes(mo_bytes(load(language)))
+
+
+def check(language: str) -> list[str]:
+    """What is wrong with a language's files, a line each."""
+    problems = [f"{language}: not translated: {text!r}" for text in missing(language)]
+    compiled = po_path(language).with_suffix(".mo")
+    if not compiled.exists() or compiled.read_bytes() != mo_bytes(load(language)):
+        problems.append(f"{language}: django.mo is stale: run `python -m tools.translations`")
+    return problems
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on gaps")
+    parser.add_argument("--missing", action="store_true", help="print the untranslated texts")
+    options = parser.parse_args()
+    if not settings.configured:
+        settings.configure()
+    if options.missing:
+        for language in LANGUAGES:
+            sys.stdout.write("\n".join(missing(language)) + "\n")
+        return 0
+    if not options.check:
+        for language in LANGUAGES:
+            update(language)
+        return 0
+    problems = [problem for language in LANGUAGES for problem in check(language)]
+    sys.stderr.write("".join(f"{problem}\n" for problem in problems))
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

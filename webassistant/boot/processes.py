@@ -1,0 +1,57 @@
+"""The product's processes, named once: `make run`, `make dev` and docker-compose.yml start these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of the product; its arguments follow the Python interpreter."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+
+def web(host: str, port: int) -> Process:
+    """The server of pages and sockets."""
+    return Process(
+        "web",
+        (
+            *("-m", "uvicorn", "webassistant.asgi:application"),
+            *("--host", host, "--port", str(port)),
+            *("--loop", "uvloop", "--lifespan", "off"),
+            *("--ws", "websockets-sansio", "--ws-per-message-deflate", "false"),
+            # Addresses may hold one-time tokens, and whose proxy is believed is a setting of ours.
+            *("--no-access-log", "--no-proxy-headers"),
+            *("--timeout-graceful-shutdown", "5"),
+        ),
+    )
+
+
+def development_web(host: str, port: int) -> Process:
+    """The server of `make dev`, which starts anew when a file changes."""
+    address = f"[{host}]" if ":" in host else host
+    return Process("web", ("manage.py", "runserver", f"{address}:{port}"))
+
+
+def workers(var: Path) -> list[Process]:
+    """Who answers (with the clock inside), who indexes, and who sees that no turn is lost."""
+    celery = ("-m", "celery", "-A", "webassistant", "worker")
+    alone = ("--without-mingle", "--without-gossip")
+    schedule = str(var / "celerybeat-schedule")
+    return [
+        Process(
+            "reply",
+            (
+                *(*celery, "-n", "reply@%h", "-Q", "reply", "-P", "threads", "-c", "100"),
+                *("-B", "-s", schedule, *alone),
+            ),
+        ),
+        Process(
+            "indexing",
+            (*celery, "-n", "indexing@%h", "-Q", "indexing", "-P", "prefork", "-c", "1", *alone),
+        ),
+        Process("dispatcher", ("manage.py", "dispatch")),
+    ]
