@@ -151,11 +151,15 @@ def chat_summary(chat: Chat) -> ChatSummary:
     )
 
 
-def desk_chat(chat: Chat) -> DeskChat:
-    """A chat as a line of an operator's list."""
-    session, handoff = chat.session, open_handoff(chat)
+def desk_chat(chat: Chat, handoff: Handoff | None = None) -> DeskChat:
+    """A chat as a line of an operator's list.
+
+    A chat from `with_last_words` comes with its open handoff, if any; both are read otherwise.
+    """
+    session = chat.session
     person = session.customer or session.visitor
     if not hasattr(chat, "last_text"):
+        handoff = open_handoff(chat)
         chat = with_last_words(
             Chat.objects.of(chat.organization).select_related("session__widget", "operator__user")
         ).get(pk=chat.pk)

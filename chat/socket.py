@@ -124,12 +124,13 @@ class Socket:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        parts = [
-            asyncio.ensure_future(part)
-            for part in (self._read(receive), self._listen(), self._write(send), self._ended)
-        ]
+        parts: list[asyncio.Future[None]] = []
         try:
             await self.opened()
+            parts += [
+                asyncio.ensure_future(part)
+                for part in (self._read(receive), self._listen(), self._write(send), self._ended)
+            ]
             done, _pending = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
                 part.result()

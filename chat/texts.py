@@ -58,11 +58,11 @@ def widget_texts() -> dict[str, str]:
         "leave_email_instead": _("Leave an e-mail instead"),
         "form_title": _("Leave a message"),
         "form_hint": _("Nobody is here right now. Leave your e-mail and we will answer."),
+        "form_hint_queue": _("You need not wait: leave your e-mail and we will answer."),
         "form_name": _("Name"),
         "form_email": _("E-mail"),
         "form_text": _("Your question"),
         "form_send": _("Send"),
-        "form_sent": _("Thank you! Your message is with us."),
         "field_required": _("Fill in this field."),
         "email_wrong": _("Enter an e-mail address such as name@example.com."),
         # The end.
@@ -86,7 +86,6 @@ def widget_texts() -> dict[str, str]:
         "connection_lost": _("No connection. Your messages are kept and will be sent."),
         "connection_needed": _("There is no connection right now. Try again in a moment."),
         "connection_refused": _("The chat is not available right now."),
-        "connection_flood": _("Too much at once. Wait a little and try again."),
         "reconnect": _("Try again"),
         "dismiss": _("Dismiss"),
     }

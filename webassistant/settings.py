@@ -92,6 +92,12 @@ TEMPLATES = [
 # --- people -----------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "organizations.User"
+AUTHENTICATION_BACKENDS = [
+    "organizations.permissions.RoleBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+# A one-time sign-in link is good for a day.
+PASSWORD_RESET_TIMEOUT = 24 * 3600
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,8 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
     stop_signal: signal.Signals
+    # How long the log was at the start: what is older was written by its predecessors.
+    log_start: int = 0
 
     def is_alive(self) -> bool:
         return self.process.poll() is None
@@ -66,15 +69,13 @@ class Child:
 
     def end_group(self) -> None:
         """Kill what a dead process left behind: pool workers, the reloader's server."""
-        try:
+        # macOS answers "not permitted" for a group of zombies only.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            # macOS answers "not permitted" for a group of zombies only.
-            pass
 
     def last_lines(self, count: int = 15) -> str:
         """The end of its log, for the message about its death."""
-        return tail(self.log, count)
+        return tail(self.log, count, self.log_start)
 
 
 @dataclass
@@ -102,6 +103,7 @@ def start(
     """Start a process in a session of its own, so Ctrl-C reaches only us, that ends when we do."""
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log.open("ab") as output:
+        log_start = output.tell()
         process = subprocess.Popen(
             arguments,
             stdin=subprocess.DEVNULL,
@@ -114,7 +116,7 @@ def start(
             umask=umask,
             **run_as(account),
         )
-    return Child(name, process, log, stop_signal)
+    return Child(name, process, log, stop_signal, log_start)
 
 
 def run_as(account: Account | None) -> dict[str, Any]:
@@ -161,12 +163,14 @@ def command_of(pid: int) -> str:
     return answer.stdout.strip()
 
 
-def tail(path: Path, count: int) -> str:
-    """The last lines of a text file that may be large, or missing."""
+def tail(path: Path, count: int, start: int = 0) -> str:
+    """The last lines of a text file that may be large, or missing; nothing from before `start`."""
     try:
         with path.open("rb") as file:
             file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - 200 * count))
+            size = file.tell()
+            # Smaller than at the start: the log was cut meanwhile, and all of it is new.
+            file.seek(max(start if start <= size else 0, size - 200 * count))
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-count:])
     except FileNotFoundError:
         return ""

@@ -37,7 +37,7 @@ def own_folder(folder: Path, account: Account | None) -> None:
 
 
 def socket_folder(wanted: Path) -> Path:
-    """A folder for sockets: the wanted one, or a short one where that is too long for the kernel."""
+    """A folder for sockets: the wanted one, or a short one when that is too long."""
     if len(os.fsencode(wanted)) <= LONGEST_SOCKET_FOLDER:
         return wanted
     return Path("/tmp") / f"webassistant-{os.geteuid()}-{short_hash(str(wanted))}"

@@ -81,7 +81,7 @@ def end_groups(groups: dict[int, int], patience: float) -> None:
     for pid, number in groups.items():
         signal_group(pid, number)
     deadline = time.monotonic() + patience
-    while any([signal_group(pid, 0) for pid in groups]) and time.monotonic() < deadline:
+    while any(signal_group(pid, 0) for pid in groups) and time.monotonic() < deadline:
         time.sleep(0.05)
     for pid in groups:
         signal_group(pid, signal.SIGKILL)

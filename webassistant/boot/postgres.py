@@ -136,8 +136,7 @@ class PostgresHome:
             env=child.plain_environment() | {"PGHOST": str(self.sockets), "PGUSER": "postgres"},
             cwd="/",
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             check=False,
             umask=0o077,
@@ -155,8 +154,8 @@ class PostgresHome:
         return True
 
     def create_database(self) -> None:
-        query = f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"
-        if not self.run("psql", "-XAtc", query, "--dbname=postgres").strip():
+        names = self.run("psql", "-XAtc", "SELECT datname FROM pg_database", "--dbname=postgres")
+        if DATABASE not in names.split():
             self.run("createdb", DATABASE)
 
 

@@ -1,4 +1,4 @@
-"""The product's processes, named once: `make run`, `make dev` and docker-compose.yml start these."""
+"""The product's processes, named once, for `make run`, `make dev` and docker-compose.yml."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from webassistant.boot.child import BootError, Service
 def start_redis(var: Path, *, durable: bool = True) -> Service:
     """Start Redis on a Unix socket under `var` and wait until it answers."""
     program = redis_program()
-    home, sockets = var / "redis", folders.socket_folder(var / "run")
+    home, sockets = var / "redis", redis_sockets(var)
     for folder in (home, sockets):
         folders.own_folder(folder, None)
     path, pid_file = sockets / "redis.sock", sockets / "redis.pid"
@@ -42,7 +42,16 @@ def start_redis(var: Path, *, durable: bool = True) -> Service:
     except BaseException:
         server.stop()
         raise
-    return Service(f"unix://{quote(str(path))}", server)
+    return Service(redis_url(var), server)
+
+
+def redis_url(var: Path) -> str:
+    """How the settings name the Redis under this folder."""
+    return f"unix://{quote(str(redis_sockets(var) / 'redis.sock'))}"
+
+
+def redis_sockets(var: Path) -> Path:
+    return folders.socket_folder(var / "run")
 
 
 def redis_program() -> str:

@@ -5,27 +5,22 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from webassistant.boot import child
 from webassistant.boot.child import BootError, Child, Service
 from webassistant.boot.guard import Guard
 from webassistant.boot.processes import Process
+from webassistant.boot.signals import Alarm
 
 LONGEST_PAUSE = 30.0
 # Who lived this long has recovered: its next death is a first one again.
 STEADY_SECONDS = 60.0
 LARGEST_LOG = 20 * 1024 * 1024
 HOUSEKEEPING_SECONDS = 60.0
-
-
-class Stopped(Exception):
-    """A signal asked the supervisor to end."""
 
 
 @dataclass
@@ -48,9 +43,9 @@ class Supervisor:
     environment: Mapping[str, str]
     say: Callable[[str], None]
     guard: Guard
+    alarm: Alarm
     services: list[Service] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
-    wake: threading.Event = field(default_factory=threading.Event)
 
     def adopt(self, services: list[Service]) -> None:
         """Watch servers that are already running; their death ends everything."""
@@ -63,8 +58,7 @@ class Supervisor:
         """Restart what ends, until a signal comes or a server dies."""
         tidied = time.monotonic()
         while True:
-            self.wake.wait(min([pause, *(self._due_in(kept) for kept in self.kept)]))
-            self.wake.clear()
+            self.alarm.wait(min([pause, *(self._due_in(kept) for kept in self.kept)]))
             self.check_services()
             for kept in self.kept:
                 self._revive(kept)
@@ -145,7 +139,7 @@ class Supervisor:
         return LONGEST_PAUSE if kept.due is None else max(0.0, kept.due - time.monotonic())
 
     def _shorten_logs(self) -> None:
-        """Keep one older part of a log that has grown large; its writers append, so cutting is safe."""
+        """Move a large log aside; its writers append, so it may be cut under them."""
         for log in (self.var / "log").glob("*.log"):
             if log.stat().st_size > LARGEST_LOG:
                 shutil.copyfile(log, log.with_suffix(".log.1"))
@@ -159,23 +153,3 @@ def manner(ended: Child) -> str:
     if code is not None and code < 0:
         return f"was ended by {signal.Signals(-code).name}"
     return f"ended with code {code}"
-
-
-def listen_for_signals(supervisor_wake: threading.Event) -> None:
-    """Turn the signals that ask for an end into `Stopped`, raised where the main thread is."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Stopped(signal.Signals(number).name)
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    # Under nohup the hang-up is ignored on purpose.
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, stop)
-    signal.signal(signal.SIGCHLD, lambda number, frame: supervisor_wake.set())
-
-
-def ignore_signals() -> None:
-    """For the time of stopping: a second Ctrl-C must not leave half of the processes behind."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Where this copy of the product lives and what its processes are told: folders, `.env`, secrets."""
+"""Where this copy of the product lives and what its processes are told."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ TRUE = ("true", "on", "ok", "y", "yes", "1")
 
 
 @dataclass(frozen=True)
-class Site:
+class Installation:
     """A data folder and the environment that goes with it."""
 
     var: Path
     environment: dict[str, str]
 
     @classmethod
-    def load(cls) -> Site:
+    def load(cls) -> Installation:
         """Read `.env` and the environment, which wins; make the data folder and the secret key."""
         environ.Env.read_env(ROOT / ".env")
         environment = dict(os.environ)
@@ -86,7 +86,7 @@ class Site:
 
 
 def make_private(var: Path) -> None:
-    """Make the data folder: for its owner alone, though root lets PostgreSQL's user pass through."""
+    """Make the data folder, for its owner alone; root lets PostgreSQL's user pass through."""
     try:
         var.mkdir(parents=True, exist_ok=True)
         if var.stat().st_uid == os.geteuid():
@@ -154,10 +154,14 @@ def free_port(host: str, wanted: int) -> int:
             try:
                 attempt.bind((host, port))
             except PermissionError as error:
-                raise BootError(f"Port {port} is for root only. Set PORT to 1024 or more.") from error
+                raise BootError(
+                    f"Port {port} is for root only. Set PORT to 1024 or more."
+                ) from error
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
-                    raise BootError(f"HOST={host} cannot be listened on: {error.strerror}.") from error
+                    raise BootError(
+                        f"HOST={host} cannot be listened on: {error.strerror}."
+                    ) from error
                 continue
             return port
     raise BootError(f"No free port from {wanted} to {wanted + PORTS_TRIED - 1}. Set PORT.")

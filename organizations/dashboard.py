@@ -1,0 +1,55 @@
+"""The start page of the admin: cards that the apps above this one add; real rows only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.utils.functional import Promise
+
+from organizations.models import Member
+
+
+@dataclass(frozen=True)
+class Step:
+    """A line of the checklist: whether it is done, and where to do it."""
+
+    title: str | Promise
+    detail: str | Promise
+    is_done: bool
+    url: str
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of today."""
+
+    title: str | Promise
+    value: str
+    url: str = ""
+
+
+@dataclass
+class Start:
+    """What the start page shows."""
+
+    steps: list[Step] = field(default_factory=list)
+    figures: list[Figure] = field(default_factory=list)
+
+
+Contributor = Callable[[Member, Start], None]
+_contributors: list[Contributor] = []
+
+
+def contributor(function: Contributor) -> Contributor:
+    """Let a function add its steps and figures; use it as a decorator, in an app's admin."""
+    _contributors.append(function)
+    return function
+
+
+def of(member: Member) -> Start:
+    """The start page of a member."""
+    start = Start()
+    for contribute in _contributors:
+        contribute(member, start)
+    return start
