@@ -57,7 +57,7 @@ export function mergeDraft(own, saved) {
   if (own && (own.turn > saved.turn || (own.turn === saved.turn && own.attempt > saved.attempt))) {
     return own;
   }
-  const isSame = own?.turn === saved.turn && own.attempt === saved.attempt;
+  const isSame = own !== null && own.turn === saved.turn && own.attempt === saved.attempt;
   const base = isSame ? own : emptyDraft(saved);
   return grow(base, [{ offset: 0, text: saved.text }]);
 }

@@ -170,6 +170,7 @@ const handlers = {
 
   [LOCAL.SENT](state, { clientId, chatId, text, at }) {
     if (state.pending.some((own) => own.clientId === clientId)) return state;
+    /** @type {Pending} */
     const own = { clientId, chatId, text, at, status: "sending", note: "" };
     return { ...state, pending: [...state.pending, own] };
   },
@@ -224,9 +225,9 @@ function amend(state, clientId, change) {
 /** Whoever holds the chat has changed: what an older epoch drafted is void. */
 function raise(/** @type {Transcript} */ state, /** @type {number} */ epoch) {
   if (epoch <= state.epoch) return state;
-  const isVoid = state.draft !== null && state.draft.epoch < epoch;
-  return isVoid
-    ? { ...state, epoch, draft: null, isAnswering: false, doneTurn: state.draft.turn }
+  const { draft } = state;
+  return draft && draft.epoch < epoch
+    ? { ...state, epoch, draft: null, isAnswering: false, doneTurn: draft.turn }
     : { ...state, epoch };
 }
 
@@ -257,7 +258,7 @@ function receive(/** @type {Transcript} */ state, /** @type {Line} */ line) {
     next = append(next, following);
   }
   // What a page of history has overtaken is a repeat now.
-  for (const seq of Object.keys(early)) if (Number(seq) <= next.lastSeq) delete early[seq];
+  for (const seq of Object.keys(early).map(Number)) if (seq <= next.lastSeq) delete early[seq];
   const isWhole = Object.keys(early).length === 0 && !next.draft?.ahead.length;
   return { ...next, early, needs: isWhole ? null : next.needs };
 }
@@ -265,11 +266,15 @@ function receive(/** @type {Transcript} */ state, /** @type {Line} */ line) {
 function append(/** @type {Transcript} */ state, /** @type {Line} */ line) {
   let next = { ...state, lines: [...state.lines, line], lastSeq: line.seq };
   if (line.role === "assistant") next = finish(next, next.draft?.turn ?? 0, true);
-  const mode = line.role === "system" ? MODE_AFTER[line.event] : undefined;
+  const mode = line.role === "system" ? modeAfter(line.event) : undefined;
   if (mode && line.seq > state.modeSeq) {
     next = hold({ ...next, modeSeq: line.seq }, mode, mode === "operator" ? line.author : "");
   }
   return next;
+}
+
+function modeAfter(/** @type {string} */ event) {
+  return /** @type {Record<string, Mode | undefined>} */ (MODE_AFTER)[event];
 }
 
 /** A turn is over; its draft goes as soon as the line that replaces it is shown. */
@@ -293,7 +298,7 @@ function applyDelta(/** @type {Transcript} */ state, /** @type {any} */ event) {
   // A newer epoch than ours: the line that gave the chat back to the assistant was lost.
   if (state.mode !== "ai") return epoch > state.epoch ? ask(state) : state;
 
-  const isSame = draft?.turn === turn && draft.attempt === attempt;
+  const isSame = draft !== null && draft.turn === turn && draft.attempt === attempt;
   const base = isSame ? draft : emptyDraft(event);
   const grown = grow(base, [{ offset, text }]);
   const next = { ...raise(state, epoch), isAnswering: true, draft: grown };
@@ -318,7 +323,11 @@ function restore(/** @type {Transcript} */ state, /** @type {any} */ chat) {
       };
   let next = chat.history.reduce(receive, raise(base, chat.epoch));
   if (chat.epoch >= next.epoch) {
-    next = hold({ ...next, modeSeq: Math.max(next.modeSeq, chat.head_seq) }, chat.mode, chat.operator);
+    next = hold(
+      { ...next, modeSeq: Math.max(next.modeSeq, chat.head_seq) },
+      chat.mode,
+      chat.operator,
+    );
     Object.assign(next, {
       name: chat.name,
       place: chat.place,

@@ -197,7 +197,10 @@ function hello() {
   };
 }
 
-function onStatus(/** @type {import("../shared/socket.js").Status} */ status, /** @type {string} */ sentence) {
+function onStatus(
+  /** @type {import("../shared/socket.js").Status} */ status,
+  /** @type {string} */ sentence,
+) {
   isReady = false;
   outbox.pause();
   clearTimeout(timers.lost);
@@ -206,7 +209,11 @@ function onStatus(/** @type {import("../shared/socket.js").Status} */ status, /*
     return;
   }
   if (status === "closed") {
-    change({ connection: "closed", isLongLost: false, sentence: sentence || texts.connection_refused });
+    change({
+      connection: "closed",
+      isLongLost: false,
+      sentence: sentence || texts.connection_refused,
+    });
     return;
   }
   change({ connection: "lost" });

@@ -16,7 +16,10 @@
   const listeners = {};
   const early = [];
   let run = (...command) => early.push(command);
-  window.WebAssistant = { isLoaded: true, push: (...commands) => commands.forEach((c) => run(...c)) };
+  window.WebAssistant = {
+    isLoaded: true,
+    push: (...commands) => commands.forEach((c) => run(...c)),
+  };
   window.WebAssistant.push(...queued);
 
   const { widget, context, language } = script.dataset;
@@ -133,7 +136,11 @@
       bubble.setAttribute("aria-expanded", isOpen);
       bubble.setAttribute("aria-label", !isOpen && count ? `${label} (${count})` : label);
       bubble.replaceChildren(
-        draw(isOpen ? "M6 9l6 6 6-6" : "M21 11.5a8.4 8.4 0 0 1-12 7.6L3 21l1.9-6a8.5 8.5 0 1 1 16.1-3.5z"),
+        draw(
+          isOpen
+            ? "M6 9l6 6 6-6"
+            : "M21 11.5a8.4 8.4 0 0 1-12 7.6L3 21l1.9-6a8.5 8.5 0 1 1 16.1-3.5z",
+        ),
         badge,
       );
       badge.hidden = isOpen || !count;
@@ -143,7 +150,9 @@
     function mount() {
       if (frame) return;
       frame = make("iframe", { src: frameUrl.href, title });
-      frame.addEventListener("load", () => post("hello", { page: where(), open: isOpen, focus: hasAsked }));
+      frame.addEventListener("load", () =>
+        post("hello", { page: where(), open: isOpen, focus: hasAsked }),
+      );
       panel.append(frame);
     }
 
@@ -190,7 +199,8 @@
         memory.write({ started: true, open: isOpen });
       }
       if (type === "ready" && !isReady) isReady = true;
-      if (["ready", "unread", "started", "message"].includes(type)) emit(type, data.count ?? data.role);
+      if (["ready", "unread", "started", "message"].includes(type))
+        emit(type, data.count ?? data.role);
     });
 
     const commands = {

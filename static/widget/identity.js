@@ -76,7 +76,7 @@ export function openIdentity(storage, widget, onChange) {
       if (storage.isShared) adopt(await settle(widget, token));
     } catch (error) {
       // Without a database two tabs that begin in the same instant may be two visitors.
-      console.info(`Web assistant: no database (${error?.name}).`);
+      console.info("Web assistant: there is no database.", error);
     }
     storage.set(TOKEN, token);
   }

@@ -61,7 +61,8 @@ export function pendingNode(
 ) {
   const { texts, actions } = setting;
   const bubble = el("div", { class: "bubble prose" });
-  for (const part of own.text.split(/\n{2,}/)) bubble.append(el("p", { class: "plain", text: part }));
+  for (const part of own.text.split(/\n{2,}/))
+    bubble.append(el("p", { class: "plain", text: part }));
   const isRefused = own.status === "refused";
   const state = isRefused
     ? el(
@@ -75,7 +76,10 @@ export function pendingNode(
         "p",
         { class: "meta" },
         own.note && el("span", { text: own.note }),
-        marked(own.status === "saved" ? "check" : "clock", own.status === "saved" ? texts.delivered : texts.sending),
+        marked(
+          own.status === "saved" ? "check" : "clock",
+          own.status === "saved" ? texts.delivered : texts.sending,
+        ),
       );
   const node = group({ role: "user", author: "" }, place, setting, [bubble, state]);
   node.classList.toggle("is-refused", isRefused);
@@ -97,7 +101,11 @@ export function writingNode(
         el("span", { class: "unseen", text: words }),
         el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
       ];
-  const bubble = el("div", { class: content.length ? "bubble prose" : "bubble is-typing" }, ...inside);
+  const bubble = el(
+    "div",
+    { class: content.length ? "bubble prose" : "bubble is-typing" },
+    ...inside,
+  );
   const node = group(who, place, setting, [bubble]);
   node.classList.add("is-writing");
   return node;
@@ -114,7 +122,9 @@ function group(who, place, { nameOf, faceOf }, parts) {
   const names = ["line", isOwn ? "is-own" : `is-${who.role}`];
   if (place.isFirst) names.push("is-first");
   if (place.isLast) names.push("is-last");
-  const name = el("span", { class: who.role === "operator" && place.isFirst ? "author" : "unseen" });
+  const name = el("span", {
+    class: who.role === "operator" && place.isFirst ? "author" : "unseen",
+  });
   name.textContent = nameOf(who);
   const body = el("div", { class: "body" }, name, ...parts.filter(Boolean));
   const side = isOwn ? null : el("div", { class: "side" }, place.isFirst ? faceOf(who) : null);
@@ -141,7 +151,12 @@ function metaNode(
 }
 
 function marked(/** @type {string} */ picture, /** @type {string} */ words) {
-  return el("span", { class: "mark", title: words }, icon(picture), el("span", { class: "unseen", text: words }));
+  return el(
+    "span",
+    { class: "mark", title: words },
+    icon(picture),
+    el("span", { class: "unseen", text: words }),
+  );
 }
 
 function judgeNode(
@@ -195,5 +210,10 @@ function sourcesNode(/** @type {Source[]} */ sources, /** @type {Record<string, 
       ),
     );
   });
-  return el("div", { class: "sources" }, el("p", { class: "label", text: texts.sources }), el("ul", { role: "list" }, ...items));
+  return el(
+    "div",
+    { class: "sources" },
+    el("p", { class: "label", text: texts.sources }),
+    el("ul", { role: "list" }, ...items),
+  );
 }

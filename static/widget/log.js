@@ -52,13 +52,15 @@ export function openLog({ scroll, log, jump }, setting, { welcome }) {
     render(/** @type {Transcript} */ state, /** @type {{operatorTyping: boolean}} */ ui) {
       const wasEmpty = shown.size === 0;
       const next = new Map();
+      /** @type {HTMLElement | null} */
       let previous = null;
       for (const { key, inputs, make } of itemsOf(state, ui, setting, welcome)) {
         const old = shown.get(key);
-        const isSame = old?.inputs.every((input, at) => input === inputs[at]);
+        const isSame = old && old.inputs.every((input, at) => input === inputs[at]);
         const node = isSame ? old.node : make();
-        if (!isSame && old) replace(old.node, node);
+        if (old && !isSame) replace(old.node, node);
         if (!old && !wasEmpty) node.classList.add("is-new");
+        /** @type {Node | null} */
         const place = previous ? previous.nextSibling : log.firstChild;
         if (place !== node) log.insertBefore(node, place);
         next.set(key, { node, inputs });
@@ -78,12 +80,13 @@ function replace(/** @type {HTMLElement} */ old, /** @type {HTMLElement} */ node
   const name = old.contains(document.activeElement)
     ? /** @type {HTMLElement} */ (document.activeElement).dataset.focus
     : undefined;
-  for (const details of old.querySelectorAll("details[open]")) {
-    const at = [...old.querySelectorAll("details")].indexOf(details);
-    node.querySelectorAll("details")[at]?.setAttribute("open", "");
-  }
+  const quotes = node.querySelectorAll("details");
+  old.querySelectorAll("details").forEach((details, at) => {
+    if (details.open) quotes[at]?.setAttribute("open", "");
+  });
   old.replaceWith(node);
-  if (name) /** @type {HTMLElement | null} */ (node.querySelector(`[data-focus="${name}"]`))?.focus();
+  if (name)
+    /** @type {HTMLElement | null} */ (node.querySelector(`[data-focus="${name}"]`))?.focus();
 }
 
 /**
@@ -108,7 +111,11 @@ function itemsOf(state, ui, setting, welcome) {
       make: () => el("p", { class: "system", text: texts.older_hidden }),
     });
   } else {
-    items.push({ key: "welcome", inputs: [isFresh], make: () => welcomeNode(welcome, isFresh, setting) });
+    items.push({
+      key: "welcome",
+      inputs: [isFresh],
+      make: () => welcomeNode(welcome, isFresh, setting),
+    });
   }
 
   let day = "";
@@ -119,7 +126,9 @@ function itemsOf(state, ui, setting, welcome) {
       items.push({ key: `day:${day}`, inputs: [], make: () => dayNode(line.timestamp, setting) });
     }
     const isFirst = !belongs(lines[at - 1], line);
-    const isLast = !belongs(line, lines[at + 1]) && (at < lines.length - 1 || line.role !== "user" || !pending.length);
+    const isLast =
+      !belongs(line, lines[at + 1]) &&
+      (at < lines.length - 1 || line.role !== "user" || !pending.length);
     const offers = line.offers_support && state.mode === "ai" && at === lines.length - 1;
     items.push({
       key: line.client_id && line.role === "user" ? line.client_id : `${state.chatId}:${line.seq}`,
@@ -160,12 +169,12 @@ function itemsOf(state, ui, setting, welcome) {
 function belongs(/** @type {any} */ one, /** @type {any} */ next) {
   return Boolean(
     one &&
-      next &&
-      one.role === next.role &&
-      one.role !== "system" &&
-      one.author === next.author &&
-      dayOf(one.timestamp) === dayOf(next.timestamp) &&
-      Date.parse(next.timestamp) - Date.parse(one.timestamp) < GROUP,
+    next &&
+    one.role === next.role &&
+    one.role !== "system" &&
+    one.author === next.author &&
+    dayOf(one.timestamp) === dayOf(next.timestamp) &&
+    Date.parse(next.timestamp) - Date.parse(one.timestamp) < GROUP,
   );
 }
 
@@ -196,7 +205,9 @@ function welcomeNode(
   if (isFresh) {
     node
       .querySelector(".body")
-      ?.append(button(texts.talk_to_person, actions.askPerson, { picture: "person", class: "chip" }));
+      ?.append(
+        button(texts.talk_to_person, actions.askPerson, { picture: "person", class: "chip" }),
+      );
   }
   return node;
 }

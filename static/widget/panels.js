@@ -61,7 +61,9 @@ export function contactPanel(/** @type {Texts} */ texts, /** @type {Actions} */ 
     }),
     field("text", texts.form_text, { rows: 3, maxlength: 4000 }, "textarea"),
   ];
-  const submit = el("button", { type: "submit", class: "button strong", text: texts.form_send });
+  const submit = /** @type {HTMLButtonElement} */ (
+    el("button", { type: "submit", class: "button strong", text: texts.form_send })
+  );
 
   function send(/** @type {SubmitEvent} */ event) {
     event.preventDefault();
@@ -75,12 +77,20 @@ export function contactPanel(/** @type {Texts} */ texts, /** @type {Actions} */ 
       if (isEmpty || isBad) wrong ??= input;
     }
     if (wrong) wrong.focus();
-    else actions.sendContact(Object.fromEntries(fields.map(({ input }) => [input.name, input.value.trim()])));
+    else
+      actions.sendContact(
+        Object.fromEntries(fields.map(({ input }) => [input.name, input.value.trim()])),
+      );
   }
 
   const node = el(
     "form",
-    { class: "contact", novalidate: true, "aria-labelledby": "contact-title", on: { submit: send } },
+    {
+      class: "contact",
+      novalidate: true,
+      "aria-labelledby": "contact-title",
+      on: { submit: send },
+    },
     el("h2", { id: "contact-title", text: texts.form_title }),
     hint,
     ...fields.map(({ row }) => row),
@@ -124,7 +134,12 @@ export function closedPanel(/** @type {Texts} */ texts, /** @type {Actions} */ a
     placeholder: texts.rate_comment,
   });
   const submit = el("button", { type: "submit", class: "button strong", text: texts.rate_send });
-  const more = el("div", { class: "more", hidden: true }, comment, el("p", { class: "row" }, submit));
+  const more = el(
+    "div",
+    { class: "more", hidden: true },
+    comment,
+    el("p", { class: "row" }, submit),
+  );
   let chosen = 0;
 
   const stars = [1, 2, 3, 4, 5].map((value) => {

@@ -6,7 +6,8 @@
 
 import { el } from "./dom.js";
 
-const INLINE = /(\*\*|__)(?=\S)(.+?)\1|`([^`]+)`|\[([^\]]+)\]\([^)\s]*\)|(?<![\w*])[*_](?=\S)([^*_]+)[*_](?!\w)/g;
+const INLINE =
+  /(\*\*|__)(?=\S)(.+?)\1|`([^`]+)`|\[([^\]]+)\]\([^)\s]*\)|(?<![\w*])[*_](?=\S)([^*_]+)[*_](?!\w)/g;
 
 /** @returns {(Node | string)[]} */
 function inline(/** @type {string} */ text) {
@@ -28,34 +29,38 @@ function inline(/** @type {string} */ text) {
 
 /** @returns {Node[]} */
 export function draftNodes(/** @type {string} */ text) {
-  const nodes = [];
-  /** @type {HTMLElement | null} */
-  let block = null;
+  /** @type {HTMLElement[]} */
+  const blocks = [];
+  let isOpen = false;
   let isCode = false;
-  const open = (/** @type {string} */ name) => {
-    if (block?.localName !== name) {
-      block = el(name);
-      nodes.push(block);
-    }
-    return block;
-  };
+
+  /** The block being written, if it is of this kind; a new one otherwise. */
+  function block(/** @type {string} */ name) {
+    if (!isOpen || blocks.at(-1)?.localName !== name) blocks.push(el(name));
+    isOpen = true;
+    return blocks[blocks.length - 1];
+  }
+
   for (const line of text.split("\n")) {
+    const [, bullet, number, words] = line.match(/^\s*(?:([-*+])|(\d+)[.)])\s+(.*)$/) ?? [];
+    const heading = line.match(/^#{1,6}\s+(.*)$/);
     if (line.startsWith("```")) {
       isCode = !isCode;
-      block = null;
+      isOpen = false;
     } else if (isCode) {
-      open("pre").append(`${line}\n`);
+      block("pre").append(`${line}\n`);
     } else if (!line.trim()) {
-      block = null;
+      isOpen = false;
+    } else if (bullet || number) {
+      block(bullet ? "ul" : "ol").append(el("li", {}, ...inline(words)));
+    } else if (heading) {
+      blocks.push(el("p", {}, el("strong", {}, ...inline(heading[1]))));
+      isOpen = false;
     } else {
-      const [, bullet, number, words] = line.match(/^\s*(?:([-*+])|(\d+)[.)])\s+(.*)$/) ?? [];
-      const heading = line.match(/^#{1,6}\s+(.*)$/);
-      if (bullet || number) open(bullet ? "ul" : "ol").append(el("li", {}, ...inline(words)));
-      else if (heading) nodes.push(el("p", {}, el("strong", {}, ...inline(heading[1]))));
-      else if (block?.localName === "p") block.append(el("br"), ...inline(line));
-      else open("p").append(...inline(line));
-      if (heading) block = null;
+      const paragraph = block("p");
+      if (paragraph.hasChildNodes()) paragraph.append(el("br"));
+      paragraph.append(...inline(line));
     }
   }
-  return nodes;
+  return blocks;
 }

@@ -37,7 +37,12 @@ export function openSheet(dialog, { texts, language, actions }) {
       el("h2", { id: "sheet-title", text: title }),
       el(
         "button",
-        { type: "button", class: "icon-button", "aria-label": texts.close, on: { click: () => dialog.close() } },
+        {
+          type: "button",
+          class: "icon-button",
+          "aria-label": texts.close,
+          on: { click: () => dialog.close() },
+        },
         icon("close"),
       ),
     );
@@ -72,7 +77,10 @@ export function openSheet(dialog, { texts, language, actions }) {
       el(
         "footer",
         { class: "sheet-foot" },
-        button(texts.new_chat, () => act(actions.newChat), { picture: "plus", class: "button strong" }),
+        button(texts.new_chat, () => act(actions.newChat), {
+          picture: "plus",
+          class: "button strong",
+        }),
         canEnd && button(texts.end_chat, () => ask(true), { class: "button" }),
       ),
     ];
@@ -97,7 +105,10 @@ export function openSheet(dialog, { texts, language, actions }) {
           "aria-current": isCurrent ? "true" : null,
           on: { click: () => act(() => actions.switchChat(chat.chat_id)) },
         },
-        el("span", { class: "chat-name", text: chat.name || chat.last_text || texts.untitled_chat }),
+        el("span", {
+          class: "chat-name",
+          text: chat.name || chat.last_text || texts.untitled_chat,
+        }),
         el("time", { datetime: chat.updated_at, text: format.format(when) }),
         el("span", { class: "chat-state", text: stateWords(chat, isCurrent) }),
       ),
@@ -118,7 +129,11 @@ export function openSheet(dialog, { texts, language, actions }) {
       dialog.showModal();
     },
     render(/** @type {Transcript} */ state, /** @type {any[] | null} */ chats) {
-      const isSame = shown && shown.chats === chats && shown.state.chatId === state.chatId && shown.state.mode === state.mode;
+      const isSame =
+        shown &&
+        shown.chats === chats &&
+        shown.state.chatId === state.chatId &&
+        shown.state.mode === state.mode;
       shown = { state, chats };
       if (!isSame && !isAsking) draw();
     },

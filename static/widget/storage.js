@@ -50,7 +50,7 @@ function findStorage() {
     disk.getItem("");
   } catch (error) {
     // A browser that blocks storage in foreign frames says so by throwing on mere access.
-    console.info(`Web assistant: nothing will be remembered (${error.name}).`);
+    console.info("Web assistant: nothing will be remembered.", error);
     return inMemory;
   }
   return {
@@ -61,7 +61,7 @@ function findStorage() {
         disk.setItem(name, value);
         memory.delete(name);
       } catch (error) {
-        console.info(`Web assistant: the storage is full (${error.name}).`);
+        console.info("Web assistant: the storage is full.", error);
         memory.set(name, value);
       }
     },

@@ -63,20 +63,24 @@ export function openView(config, actions, { isEmbedded, draft }) {
   const faceOf = (/** @type {{role: string, author: string}} */ who) => {
     if (who.role === "operator") {
       const [initial = ""] = nameOf(who);
-      return el("span", { class: "avatar is-person", "aria-hidden": "true", text: initial.toUpperCase() });
+      return el("span", {
+        class: "avatar is-person",
+        "aria-hidden": "true",
+        text: initial.toUpperCase(),
+      });
     }
-    const picture = config.bot_avatar ? el("img", { src: config.bot_avatar, alt: "" }) : icon("spark");
+    const picture = config.bot_avatar
+      ? el("img", { src: config.bot_avatar, alt: "" })
+      : icon("spark");
     return el("span", { class: "avatar", "aria-hidden": "true" }, picture);
   };
   const setting = { texts, language, nameOf, faceOf, actions };
 
   const text = byId("text");
   text.placeholder = config.placeholder_text || texts.placeholder;
-  const log = openLog(
-    { scroll: byId("scroll"), log: byId("log"), jump: byId("jump") },
-    setting,
-    { welcome: config.welcome_message || texts.welcome },
-  );
+  const log = openLog({ scroll: byId("scroll"), log: byId("log"), jump: byId("jump") }, setting, {
+    welcome: config.welcome_message || texts.welcome,
+  });
   const composer = openComposer(
     { form: byId("composer"), text, send: byId("send"), counter: byId("counter") },
     { max: config.max_text, texts, draft },
@@ -149,7 +153,12 @@ export function openView(config, actions, { isEmbedded, draft }) {
       el("span", { text: ui.notice }),
       el(
         "button",
-        { type: "button", class: "icon-button", "aria-label": texts.dismiss, on: { click: actions.dismiss } },
+        {
+          type: "button",
+          class: "icon-button",
+          "aria-label": texts.dismiss,
+          on: { click: actions.dismiss },
+        },
         icon("close"),
       ),
     );

@@ -3,12 +3,7 @@
  * browser, by tests/browser/test_transcript.py; so this file uses nothing of either.
  */
 
-import {
-  emptyTranscript,
-  LOCAL,
-  reduce,
-  visiblePending,
-} from "../../static/shared/transcript.js";
+import { emptyTranscript, LOCAL, reduce, visiblePending } from "../../static/shared/transcript.js";
 
 const CHAT = "11111111-1111-4111-8111-111111111111";
 const OTHER = "22222222-2222-4222-8222-222222222222";
@@ -134,11 +129,7 @@ export const cases = {
   },
 
   "a restored chat fills the gap"() {
-    const state = follow(
-      open(),
-      message(4),
-      picture({ history: [line(2), line(3)], head_seq: 4 }),
-    );
+    const state = follow(open(), message(4), picture({ history: [line(2), line(3)], head_seq: 4 }));
     same(seqs(state), [1, 2, 3, 4]);
     same(state.needs, null);
   },
@@ -347,12 +338,7 @@ export const cases = {
   },
 
   "an answer that history brought first still ends its draft"() {
-    const state = follow(
-      open(),
-      message(2, { role: "assistant" }),
-      delta(0, "ghost"),
-      response(2),
-    );
+    const state = follow(open(), message(2, { role: "assistant" }), delta(0, "ghost"), response(2));
     same([seqs(state), state.draft, state.isAnswering], [[1, 2], null, false]);
   },
 
@@ -434,7 +420,12 @@ export const cases = {
         mode: "closed",
         epoch: 4,
       }),
-      picture({ history: [line(3, { role: "system", event: "left" })], head_seq: 9, mode: "closed", epoch: 4 }),
+      picture({
+        history: [line(3, { role: "system", event: "left" })],
+        head_seq: 9,
+        mode: "closed",
+        epoch: 4,
+      }),
     );
     same(state.mode, "closed");
   },
@@ -476,6 +467,8 @@ export const cases = {
       response(2),
       system(5, "waiting", 2),
     ];
-    events.map(freeze).reduce((state, event) => freeze(reduce(state, event)), freeze(emptyTranscript()));
+    events
+      .map(freeze)
+      .reduce((state, event) => freeze(reduce(state, event)), freeze(emptyTranscript()));
   },
 };
