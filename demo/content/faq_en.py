@@ -1,0 +1,28 @@
+"""The English FAQ of the demo's tour operator: (category, question, answer)."""
+
+ENTRIES: list[tuple[str, str, str]] = [
+    ("services", "What is included in the price?", "Transport, a guide, entrance tickets named in the programme and accident insurance. Lunch is included where the tour page says so; souvenirs and extra entertainment are not."),
+    ("services", "Do you pick up from hotels?", "Yes, free of charge from any hotel inside Kazan's ring road. We send the pick-up time the evening before, usually by 8 pm."),
+    ("services", "Is there an airport transfer?", "Yes. We meet you at Kazan airport with a sign: 1,900 roubles for a car of up to three people, 3,200 for a minibus of up to eight. Order it at least 12 hours before you land."),
+    ("services", "Are there tours in English?", "Group tours run in English on Saturdays and Sundays. A private guide speaks English, German, Turkish, Chinese or Tatar on any day."),
+    ("services", "Can I book a private tour?", "Yes, any of our programmes, from 9,500 roubles for a group of up to four. You choose the route and the starting time."),
+    ("services", "Where does the group meet?", "At the Tatarstan hotel, 4 Pushkin Street, five minutes' walk from Ploshchad Tukaya metro station. Look for the Idel Tour sign on the bus."),
+    ("payment", "How can I pay?", "By card on the site, by SBP, or in cash or by card at our office. Companies can pay by invoice."),
+    ("payment", "Do you accept foreign cards?", "Foreign Visa and Mastercard cards do not work on the site. Mir and UnionPay cards do, and cash at the office."),
+    ("payment", "Is a deposit required?", "30 % for day tours, the rest at least a day before departure. Tours of two days or more and cruises are paid in full seven days ahead."),
+    ("payment", "Are there any discounts?", "Children under 14 pay 20 % less, pensioners and students 10 %, groups of ten or more 15 %. Discounts do not add up: the largest one counts."),
+    ("booking", "How do I book a tour?", "Choose a tour and a date on the site, leave your name and phone number and pay the deposit. The booking is confirmed at once and the voucher comes by e-mail."),
+    ("booking", "How far ahead should I book?", "Day tours at least one day ahead, a week ahead from May to September. Cruises and weekend tours two to three weeks ahead."),
+    ("booking", "Can I change the date?", "Once for free if departure is more than three days away and there are places. Later a change costs 10 % of the price."),
+    ("cancellation", "How do I cancel my booking?", "Use the link in the voucher e-mail, or write to us here with the order number."),
+    ("cancellation", "Will I get a refund if I cancel?", "100 % seven days or more before departure, 70 % three to six days before, 50 % one or two days before. There is no refund on the day itself."),
+    ("cancellation", "How long does a refund take?", "We send it within three working days and the bank needs three to seven more. The money goes back to the card you paid with."),
+    ("places", "What can I see in Kazan in one day?", "The Kremlin with the Kul Sharif mosque and the Söyembikä tower, Bauman Street, the Old Tatar Quarter and Lake Kaban. Our tour \"Kazan in one day\" shows it all."),
+    ("places", "Why visit Bolgar?", "It is a UNESCO site: white stone mausoleums of the 14th century, the Cathedral Mosque, the White Mosque and the largest printed Quran in the world. It is three hours from Kazan."),
+    ("places", "Can tourists enter the Kul Sharif mosque?", "Yes, entrance is free. Women need a headscarf (given at the door), shoulders and knees are covered; no tours during prayers."),
+    ("people", "Can I bring children?", "Yes, of any age. Children under four without a seat travel free; ask for a child seat when you book."),
+    ("people", "Are the tours wheelchair accessible?", "The Kazan city tour, Innopolis and the cruise are: we have a bus with a lift, order it two days ahead. Sviyazhsk and Bolgar have cobbles and stairs in places."),
+    ("comfort", "What happens if it rains?", "We go in any weather and the guide has raincoats. Only a storm warning cancels a tour, and then you get all your money back."),
+    ("comfort", "Is there halal or vegetarian food?", "Lunches on our tours are halal, and the vegetarian menu costs nothing extra. Mark it when booking or tell the guide before 11 am."),
+    ("contacts", "Where is your office?", "44 Bauman Street, second floor, Kazan. The nearest metro station is Ploshchad Tukaya."),
+]
