@@ -1,0 +1,423 @@
+/** The console: ties the socket, the desk, the watched dialogue and the composer together. */
+
+import { EVENTS, OPERATOR_COMMANDS } from "../shared/protocol.js";
+import { openSocket, socketUrl } from "../shared/socket.js";
+import { emptyTranscript, reduce } from "../shared/transcript.js";
+import { el, fill } from "../widget/dom.js";
+import { openAlerts } from "./alerts.js";
+import { actionNodes, dialogueNodes, stateSentence } from "./dialogue.js";
+import { factNodes } from "./facts.js";
+import { openOutbox } from "./outbox.js";
+import { ago, queueNodes } from "./queue.js";
+
+const TYPING_SHOWN = 5_000;
+const TYPING_EVERY = 3_000;
+const ASK_EVERY = 1_000;
+
+const config = JSON.parse(document.getElementById("console-config")?.textContent ?? "{}");
+const { texts, language } = config;
+const memberId = config.member_id;
+
+/** @type {any} */
+let desk = { waiting: [], held: [], recent: [], contacts: [] };
+/** @type {any[]} */
+let colleagues = [];
+let transcript = emptyTranscript();
+/** @type {string | null} */
+let current = location.hash.slice(1) || null;
+/** @type {any} */
+let visitor = null;
+/** @type {any} */
+let watchedDesk = null;
+/** @type {any[]} */
+let notes = [];
+let isNote = false;
+let connection = "connecting";
+let sentence = "";
+let notice = "";
+let status = "online";
+let visitorTyping = false;
+let typedAt = 0;
+let askedAt = 0;
+/** Who waits already: a ring is for the new ones. @type {Set<string>} */
+let known = new Set();
+/** @type {Record<string, string>} */
+const drafts = {};
+/** @type {number | undefined} */
+let typingTimer;
+let isRenderDue = false;
+
+const alerts = openAlerts({ sound: config.sound, title: document.title });
+const socket = openSocket({
+  url: socketUrl("/ws/operator/"),
+  hello: () => ({ type: OPERATOR_COMMANDS.PRESENCE, status }),
+  onFrame,
+  onStatus(next, why) {
+    connection = next;
+    sentence = why;
+    if (next === "open") {
+      if (current) watch(current);
+      outbox.resend();
+    }
+    render();
+  },
+});
+const outbox = openOutbox((frame) => socket.send(frame), render);
+
+// --- the page ---------------------------------------------------------------------------------
+
+const root = /** @type {HTMLElement} */ (document.getElementById("console"));
+const parts = {
+  banner: el("p", { class: "console-banner", role: "status" }),
+  live: el("p", { class: "unseen", role: "status", "aria-live": "polite" }),
+  tools: el("div", { class: "console-tools" }),
+  queue: el("nav", { class: "console-queue", "aria-label": texts.waiting }),
+  head: el("header", { class: "console-head" }),
+  log: el("div", { class: "console-log", role: "log", "aria-live": "off", tabindex: 0 }),
+  state: el("p", { class: "console-state" }),
+  facts: el("aside", { class: "console-facts", "aria-label": texts.facts }),
+};
+const composer = /** @type {HTMLTextAreaElement} */ (
+  el("textarea", {
+    rows: 2,
+    maxlength: config.max_text,
+    "aria-describedby": "console-keys",
+    on: { keydown: onKey, input: onInput },
+  })
+);
+const kind = el(
+  "div",
+  { class: "console-kind", role: "group" },
+  el("button", { type: "button", class: "button small", on: { click: () => chooseKind(false) }, text: texts.reply }),
+  el("button", { type: "button", class: "button small", on: { click: () => chooseKind(true) }, text: texts.note }),
+);
+const sendButton = el("button", { type: "submit", class: "button primary", text: texts.send });
+const form = el(
+  "form",
+  { class: "console-composer", on: { submit: onSubmit } },
+  kind,
+  composer,
+  el("div", { class: "console-send" }, el("small", { id: "console-keys", class: "quiet", text: texts.keys_hint }), sendButton),
+);
+const empty = el("p", { class: "console-empty quiet", text: texts.choose });
+const talk = el("section", { class: "console-talk" }, parts.head, parts.log, parts.state, form, empty);
+root.replaceChildren(
+  parts.banner,
+  parts.live,
+  el("div", { class: "console-desk" }, parts.tools, parts.queue),
+  talk,
+  parts.facts,
+);
+root.removeAttribute("aria-busy");
+document.addEventListener("keydown", onShortcut);
+addEventListener("hashchange", () => {
+  const wanted = location.hash.slice(1) || null;
+  if (wanted !== current) open(wanted);
+});
+setInterval(() => {
+  for (const time of root.querySelectorAll("[data-since]")) {
+    time.textContent = ago(time.getAttribute("data-since") ?? "", texts);
+  }
+}, 5_000);
+if (current) watch(current);
+render();
+
+// --- what comes ---------------------------------------------------------------------------------
+
+function onFrame(/** @type {any} */ frame) {
+  switch (frame.type) {
+    case EVENTS.QUEUE:
+      desk = frame;
+      alerts.count(frame.waiting.length);
+      for (const chat of frame.waiting) if (!known.has(chat.chat_id)) announce(chat);
+      known = new Set(frame.waiting.map((/** @type {any} */ chat) => chat.chat_id));
+      break;
+    case EVENTS.NEW_SUPPORT_REQUEST:
+      if (!known.has(frame.chat.chat_id)) announce(frame.chat);
+      known.add(frame.chat.chat_id);
+      break;
+    case EVENTS.NEW_CONTACT:
+      alerts.ring();
+      parts.live.textContent = fill(texts.new_contact, { name: frame.contact.name });
+      break;
+    case EVENTS.PRESENCE:
+      colleagues = frame.members;
+      break;
+    case EVENTS.WATCHING:
+      if (frame.chat.chat_id !== current) return;
+      visitor = frame.visitor;
+      watchedDesk = frame.desk;
+      notes = frame.notes;
+      break;
+    case EVENTS.NOTE:
+      if (frame.chat_id === current && !notes.some((note) => note.note_id === frame.note.note_id)) {
+        notes = [...notes, frame.note];
+        outbox.saved(frame.note.client_id);
+      }
+      break;
+    case EVENTS.MESSAGE:
+      if (frame.chat_id === current && frame.message.role === "user") visitorTyping = false;
+      if (frame.message.client_id) outbox.saved(frame.message.client_id);
+      break;
+    case EVENTS.MESSAGE_SAVED:
+      // The line comes as an event of its own; a lost one is healed by the next ping.
+      outbox.saved(frame.client_id);
+      break;
+    case EVENTS.VISITOR_TYPING:
+      if (frame.chat_id !== current) return;
+      visitorTyping = true;
+      clearTimeout(typingTimer);
+      typingTimer = setTimeout(() => {
+        visitorTyping = false;
+        render();
+      }, TYPING_SHOWN);
+      break;
+    case EVENTS.ERROR:
+      if (frame.client_id) outbox.refused(frame.client_id, frame.message, frame.retry_after);
+      else notice = frame.message;
+      if (frame.code === "already_taken" || frame.code === "not_yours") if (current) watch(current);
+      break;
+  }
+  const before = transcript;
+  transcript = reduce(transcript, frame);
+  if (transcript.needs && transcript.needs !== before.needs) fillGap();
+  render();
+}
+
+function announce(/** @type {any} */ chat) {
+  const words = fill(texts.new_request, { visitor: chat.title || chat.visitor });
+  parts.live.textContent = words;
+  alerts.ring();
+  alerts.notify(words, () => open(chat.chat_id));
+}
+
+function fillGap() {
+  const wait = Math.max(0, askedAt + ASK_EVERY - Date.now());
+  askedAt = Date.now() + wait;
+  setTimeout(() => {
+    if (current && transcript.needs) {
+      socket.send({ type: OPERATOR_COMMANDS.WATCH, chat_id: current, last_seq: transcript.lastSeq });
+    }
+  }, wait);
+}
+
+// --- what is done -------------------------------------------------------------------------------
+
+function watch(/** @type {string} */ chatId) {
+  const lastSeq = transcript.chatId === chatId ? transcript.lastSeq : 0;
+  socket.send({ type: OPERATOR_COMMANDS.WATCH, chat_id: chatId, last_seq: lastSeq });
+}
+
+function open(/** @type {string | null} */ chatId) {
+  if (current) drafts[current] = composer.value;
+  current = chatId;
+  transcript = emptyTranscript();
+  visitor = watchedDesk = null;
+  notes = [];
+  notice = "";
+  visitorTyping = false;
+  composer.value = (chatId && drafts[chatId]) || "";
+  history.replaceState(null, "", chatId ? `#${chatId}` : location.pathname);
+  if (chatId) watch(chatId);
+  render();
+  if (chatId) parts.log.focus({ preventScroll: true });
+}
+
+const act = {
+  accept: () => command(OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT),
+  take_over: () => command(OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT),
+  hand_back: () => command(OPERATOR_COMMANDS.HAND_BACK),
+  close() {
+    if (confirm(texts.close_sure)) command(OPERATOR_COMMANDS.CLOSE_CHAT);
+  },
+  transfer(/** @type {number} */ to) {
+    if (to) socket.send({ type: OPERATOR_COMMANDS.TRANSFER, chat_id: current, member_id: to });
+  },
+};
+
+function command(/** @type {string} */ type) {
+  notice = "";
+  if (!socket.send({ type, chat_id: current })) notice = texts.lost;
+  render();
+  if (type === OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT) setTimeout(() => composer.focus(), 0);
+}
+
+function chooseKind(/** @type {boolean} */ note) {
+  isNote = note;
+  render();
+  composer.focus();
+}
+
+function onSubmit(/** @type {Event} */ event) {
+  event.preventDefault();
+  const text = composer.value.trim();
+  if (!text || !current || (!isNote && !mayReply())) return;
+  outbox.add(current, text, isNote);
+  composer.value = "";
+  delete drafts[current];
+  render(true);
+  composer.focus();
+}
+
+function onKey(/** @type {KeyboardEvent} */ event) {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  form.requestSubmit();
+}
+
+function onInput() {
+  const now = Date.now();
+  if (isNote || !mayReply() || now - typedAt < TYPING_EVERY) return;
+  typedAt = now;
+  socket.send({ type: OPERATOR_COMMANDS.TYPING, chat_id: current });
+}
+
+/** j and k walk the queue, as in mail programs; not while somebody writes. */
+function onShortcut(/** @type {KeyboardEvent} */ event) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select")) return;
+  const step = { j: 1, k: -1 }[event.key];
+  if (!step) return;
+  const items = /** @type {HTMLElement[]} */ ([...parts.queue.querySelectorAll("[data-chat]")]);
+  const at = items.findIndex((item) => item === document.activeElement);
+  items[Math.min(items.length - 1, Math.max(0, at + step))]?.focus();
+}
+
+function mayReply() {
+  return transcript.mode === "operator" && holder() === memberId;
+}
+
+/** The member who holds the watched chat. */
+function holder() {
+  const line = desk.held.find((/** @type {any} */ chat) => chat.chat_id === current);
+  if (line) return line.operator_id;
+  return transcript.operator === config.member_name && transcript.mode === "operator" ? memberId : null;
+}
+
+// --- what is shown ------------------------------------------------------------------------------
+
+function render(toEnd = false) {
+  if (isRenderDue) return;
+  isRenderDue = true;
+  requestAnimationFrame(() => {
+    isRenderDue = false;
+    draw(toEnd);
+  });
+}
+
+function draw(/** @type {boolean} */ toEnd) {
+  const focused = document.activeElement?.getAttribute("data-focus");
+  const isDown = parts.log.scrollHeight - parts.log.scrollTop - parts.log.clientHeight < 80;
+  const isOther = parts.log.dataset.chat !== (transcript.chatId ?? "");
+
+  const words = { connecting: texts.connecting, open: "", lost: texts.lost, closed: sentence || texts.ended };
+  parts.banner.textContent = words[/** @type {keyof typeof words} */ (connection)] || notice;
+  parts.banner.hidden = !parts.banner.textContent;
+  parts.banner.classList.toggle("is-bad", connection !== "open" && connection !== "connecting");
+
+  parts.tools.replaceChildren(...toolNodes());
+  parts.queue.replaceChildren(
+    ...queueNodes(desk, {
+      texts,
+      memberId,
+      current,
+      onOpen: open,
+      onHandled: (id) => socket.send({ type: OPERATOR_COMMANDS.HANDLE_CONTACT, contact_id: id }),
+    }),
+  );
+
+  root.classList.toggle("has-chat", Boolean(current));
+  const isReady = Boolean(current && transcript.chatId === current);
+  for (const part of [parts.head, parts.log, parts.state, form]) part.hidden = !isReady;
+  empty.hidden = Boolean(current);
+  parts.facts.hidden = !isReady || !visitor;
+  if (isReady) drawChat();
+  if (toEnd || isDown || isOther) parts.log.scrollTop = parts.log.scrollHeight;
+  parts.log.dataset.chat = transcript.chatId ?? "";
+
+  if (focused && document.activeElement === document.body) {
+    /** @type {HTMLElement | null} */ (root.querySelector(`[data-focus="${CSS.escape(focused)}"]`))?.focus();
+  }
+}
+
+function drawChat() {
+  const chat = {
+    mode: transcript.mode,
+    operator: transcript.operator,
+    operatorId: holder(),
+    rating: transcript.rating,
+  };
+  parts.head.replaceChildren(
+    el("button", { type: "button", class: "button console-back", "data-focus": "back", on: { click: () => open(null) }, text: `← ${texts.back}` }),
+    el(
+      "div",
+      { class: "console-title" },
+      el("h1", { text: watchedDesk?.title || watchedDesk?.visitor || "" }),
+      el("p", { class: "quiet", text: [watchedDesk?.visitor, watchedDesk?.widget].filter(Boolean).join(" · ") }),
+    ),
+    el("div", { class: "console-actions" }, ...actionNodes(chat, { texts, memberId, colleagues, act })),
+  );
+  parts.log.replaceChildren(
+    ...dialogueNodes(transcript, notes, outbox.of(current ?? ""), {
+      texts,
+      language,
+      visitorTyping,
+      onAgain(clientId) {
+        composer.value = outbox.discard(clientId);
+        composer.focus();
+      },
+    }),
+  );
+  const state = stateSentence(chat, memberId, texts);
+  parts.state.textContent = state;
+  parts.state.hidden = !state;
+  if (visitor) parts.facts.replaceChildren(...factNodes(visitor, { texts, language, onOpen: open }));
+
+  const [reply, note] = kind.children;
+  reply.setAttribute("aria-pressed", String(!isNote));
+  note.setAttribute("aria-pressed", String(isNote));
+  form.classList.toggle("is-note", isNote);
+  const isShut = !isNote && !mayReply();
+  composer.disabled = isShut;
+  /** @type {HTMLButtonElement} */ (sendButton).disabled = isShut;
+  composer.placeholder = isNote ? texts.note_hint : texts.reply_hint;
+  composer.setAttribute("aria-label", composer.placeholder);
+}
+
+function toolNodes() {
+  const choice = el(
+    "select",
+    {
+      class: "button small",
+      "aria-label": texts.presence,
+      "data-focus": "presence",
+      on: {
+        change(/** @type {Event} */ event) {
+          status = /** @type {HTMLSelectElement} */ (event.target).value;
+          socket.send({ type: OPERATOR_COMMANDS.PRESENCE, status });
+        },
+      },
+    },
+    ...["online", "away"].map((value) => el("option", { value, selected: value === status, text: texts[value] })),
+  );
+  return [
+    el("span", { class: `dot is-${connection === "open" ? status : "offline"}`, "aria-hidden": "true" }),
+    choice,
+    el("button", {
+      type: "button",
+      class: "button small",
+      "data-focus": "sound",
+      "aria-pressed": String(alerts.isOn),
+      on: {
+        click() {
+          alerts.toggle();
+          render();
+        },
+      },
+      text: alerts.isOn ? texts.sound_on : texts.sound_off,
+    }),
+    alerts.mayAsk
+      ? el("button", { type: "button", class: "button small", "data-focus": "notify", on: { click: () => alerts.ask().then(() => render()) }, text: texts.notify })
+      : null,
+  ].filter((node) => node !== null);
+}

@@ -1,0 +1,141 @@
+/** The middle column: the dialogue that is watched, with notes, the running answer, own texts. */
+
+import { el, fill } from "../widget/dom.js";
+import { draftNodes } from "../widget/prose.js";
+
+/** @typedef {import("../shared/transcript.js").Transcript} Transcript */
+/** @typedef {import("../shared/transcript.js").Line} Line */
+
+/**
+ * @param {Transcript} transcript
+ * @param {any[]} notes
+ * @param {import("./outbox.js").Own[]} own
+ * @param {{texts: Record<string, string>, language: string, visitorTyping: boolean,
+ *   onAgain: (clientId: string) => void}} setting
+ */
+export function dialogueNodes(transcript, notes, own, { texts, language, visitorTyping, onAgain }) {
+  const clock = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
+  const time = (/** @type {string} */ moment) => el("time", { datetime: moment, text: clock.format(new Date(moment)) });
+
+  const names = { user: texts.visitor, assistant: texts.assistant, operator: "", system: "" };
+
+  const lineNode = (/** @type {Line} */ line) => {
+    if (line.role === "system") {
+      const words = texts[`event_${line.event}`] ?? line.text;
+      const name = line.author || "";
+      const more = line.event === "contact" ? ` — ${line.text}` : "";
+      return el("p", { class: "said-system" }, fill(words, { name }) + more, " · ", time(line.timestamp));
+    }
+    const body = el("div", { class: "said-words" });
+    // The one field that may be HTML: the server has sanitised it.
+    body.innerHTML = line.html;
+    return el(
+      "article",
+      { class: `said is-${line.role}` },
+      el(
+        "header",
+        {},
+        el("strong", { text: line.author || names[line.role] }),
+        " · ",
+        time(line.timestamp),
+        line.is_stopped ? ` · ${texts.stopped}` : null,
+        line.helpful === null ? null : line.helpful ? " · 👍" : " · 👎",
+      ),
+      body,
+      line.sources.length
+        ? el(
+            "details",
+            {},
+            el("summary", { text: `${texts.sources} (${line.sources.length})` }),
+            el("ol", {}, ...line.sources.map((source) => el("li", {}, el("span", { text: source.title }), source.quote ? el("blockquote", { text: source.quote }) : null))),
+          )
+        : null,
+    );
+  };
+
+  const noteNode = (/** @type {any} */ note) =>
+    el(
+      "article",
+      { class: "said is-note" },
+      el("header", {}, el("strong", { text: texts.internal_note }), ` · ${note.author} · `, time(note.timestamp)),
+      el("div", { class: "said-words plain", text: note.text }),
+    );
+
+  const nodes = transcript.hasOlder ? [el("p", { class: "said-system", text: texts.older_hidden })] : [];
+  const waiting = [...notes];
+  const place = (/** @type {number} */ seq) => {
+    while (waiting.length && waiting[0].after_seq < seq) nodes.push(noteNode(waiting.shift()));
+  };
+  for (const line of transcript.lines) {
+    place(line.seq);
+    nodes.push(lineNode(line));
+  }
+  place(Infinity);
+
+  if (transcript.draft?.text) {
+    nodes.push(
+      el(
+        "article",
+        { class: "said is-assistant is-running" },
+        el("header", {}, el("strong", { text: texts.assistant }), " · ", texts.assistant_types),
+        el("div", { class: "said-words" }, ...draftNodes(transcript.draft.text)),
+      ),
+    );
+  } else if (transcript.isAnswering) {
+    nodes.push(el("p", { class: "said-system", text: texts.assistant_types }));
+  }
+  for (const text of own) {
+    nodes.push(
+      el(
+        "article",
+        { class: `said ${text.isNote ? "is-note" : "is-operator"} is-pending` },
+        el("div", { class: "said-words plain", text: text.text }),
+        el(
+          "footer",
+          {},
+          text.status === "refused" ? `${texts.not_sent}: ${text.note} ` : texts.sending,
+          text.status === "refused"
+            ? el("button", { type: "button", class: "button small", "data-focus": `again-${text.clientId}`, on: { click: () => onAgain(text.clientId) }, text: texts.discard })
+            : null,
+        ),
+      ),
+    );
+  }
+  if (visitorTyping) nodes.push(el("p", { class: "said-system is-typing", text: texts.visitor_types }));
+  return nodes;
+}
+
+/**
+ * What can be done with the chat, as buttons.
+ * @param {{mode: string, operatorId: number | null, operator: string}} chat
+ * @param {{texts: Record<string, string>, memberId: number, colleagues: any[], act: Record<string, (value?: any) => void>}} setting
+ */
+export function actionNodes(chat, { texts, memberId, colleagues, act }) {
+  const make = (/** @type {string} */ name, /** @type {string} */ style, title = "") =>
+    el("button", { type: "button", class: `button ${style}`, "data-focus": `act-${name}`, title: title || null, on: { click: () => act[name]() }, text: texts[name] });
+  if (chat.mode === "closed") return [];
+  if (chat.mode === "waiting") return [make("accept", "primary"), make("close", "")];
+  if (chat.mode === "ai") return [make("take_over", "primary"), make("close", "")];
+  if (chat.operatorId !== memberId) return [];
+  const others = colleagues.filter((one) => one.member_id !== memberId && one.status !== "offline");
+  const choice = el(
+    "select",
+    {
+      class: "button",
+      "aria-label": texts.transfer,
+      "data-focus": "act-transfer",
+      on: { change: (/** @type {Event} */ event) => act.transfer(Number(/** @type {HTMLSelectElement} */ (event.target).value)) },
+    },
+    el("option", { value: "", text: others.length ? texts.transfer_to : texts.nobody_to_transfer }),
+    ...others.map((one) => el("option", { value: one.member_id, text: `${one.name} (${texts[one.status]}, ${one.chats})` })),
+  );
+  return [make("hand_back", "", texts.hand_back_hint), choice, make("close", "")];
+}
+
+/** Whose turn it is, in a sentence. */
+export function stateSentence(/** @type {{mode: string, operatorId: number | null, operator: string, rating: number | null}} */ chat, /** @type {number} */ memberId, /** @type {Record<string, string>} */ texts) {
+  if (chat.mode === "ai") return texts.held_by_assistant;
+  if (chat.mode === "waiting") return texts.is_waiting;
+  if (chat.mode === "closed") return chat.rating ? `${texts.is_closed} ${fill(texts.rating, { rating: chat.rating })}` : texts.is_closed;
+  return chat.operatorId === memberId ? "" : fill(texts.held_by, { name: chat.operator });
+}
