@@ -144,7 +144,7 @@ def _plan(claim: turns.Claim, turn: Turn, chat: Chat) -> Plan | HandOver | None:
         request=alone_request if says_alone else request,
         stand_in=None if says_alone or not spoken else (alone, alone_request),
         shown_sources=shown,
-        offers_support=not fixed and not spoken,
+        offers_support=not spoken if not fixed else not _is_pleasantry(question),
         timings={
             "queued": round((timezone.now() - turn.due_at).total_seconds() * 1000),
             "search": searched,
@@ -192,6 +192,10 @@ def _fixed_answer(chat: Chat, question: str, daily_limit: int) -> str:
     if today.count() >= daily_limit:
         return _("That was a lot of questions for one day. A person can help you further.")
     return ""
+
+
+def _is_pleasantry(question: str) -> bool:
+    return intents.is_greeting(question) or intents.is_thanks(question)
 
 
 def _is_curated(found: retrieval.Result, facts: list[Fact], asked: dict[str, str]) -> bool:

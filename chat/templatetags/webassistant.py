@@ -21,18 +21,18 @@ log = logging.getLogger(__name__)
 register = template.Library()
 
 
-@register.simple_tag(takes_context=True)
+@register.simple_tag
 def chat_widget(
-    page: template.Context,
     name: str = "default",
     context: Mapping[str, Any] | None = None,
     organization: str = "",
     language: str = "",
+    nonce: str = "",
 ) -> SafeString:
     """The script that shows the widget `name`.
 
     `context` gives facts about the page, such as `{"title": …, "price": …}`; texts and numbers
-    only. A mistake never breaks the page: nothing is shown, the log says why, and with DEBUG the
+    only. `nonce` is for pages whose policy asks for one. A mistake never breaks the page: nothing is shown, the log says why, and with DEBUG the
     page's source says it too.
     """
     try:
@@ -43,7 +43,6 @@ def chat_widget(
     if context is not None and not isinstance(context, Mapping):
         log.warning("chat_widget %r: context is not a dictionary and was left out", name)
         context = None
-    nonce = page.get("csp_nonce", "")
     return format_html(
         '<script async src="{}" data-widget="{}" data-language="{}" data-context="{}"{}></script>',
         reverse("embed"),
