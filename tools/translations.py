@@ -12,6 +12,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import django
@@ -36,8 +37,9 @@ KEYWORDS = {
     "_": None,
     "_n": (1, 2),
 }
-# The admin's theme ships no translations of its own.
+# The admin's theme ships no translations of its own. Of its extras only the filters are in use.
 THEME = "unfold"
+UNUSED = ("constance", "forms", "guardian", "import_export", "inlines", "location_field", "simple_history")
 
 
 def sources() -> Iterator[tuple[str, str]]:
@@ -53,6 +55,8 @@ def sources() -> Iterator[tuple[str, str]]:
             yield name, calls(templatize(path.read_text(), origin=name))
     theme = Path(__import__(THEME).__file__ or "").parent
     for path in sorted([*theme.rglob("*.html"), *theme.rglob("*.py")]):
+        if any(part in UNUSED for part in path.relative_to(theme).parts[1:2] + path.parts[-3:-1]):
+            continue
         text = path.read_text()
         name = f"{THEME}/{path.relative_to(theme)}"
         yield name, calls(templatize(text, origin=name)) if path.suffix == ".html" else text
@@ -137,6 +141,10 @@ def update(language: str) -> None:
             collected.delete(message.id, message.context)
     catalog.update(collected, no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
+    catalog.project, catalog.version, catalog.fuzzy = "Web Assistant", "1", False
+    catalog.header_comment = "# The texts of Web Assistant; `python -m tools.translations` keeps them."
+    catalog.creation_date = catalog.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
+    catalog.last_translator = catalog.language_team = catalog.msgid_bugs_address = ""
     path = po_path(language)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
