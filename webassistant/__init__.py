@@ -1,5 +1,4 @@
 """Wiring only: settings, routes, servers. Nobody imports it but Django and Celery.
 
-`services` and `child` use the standard library alone, as they run before anything is installed, so
-nothing is imported here.
+`services` and `boot` run before and beside Django and must stay small, so nothing is imported here.
 """

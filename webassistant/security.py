@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -40,19 +40,18 @@ class ContentSecurityPolicyMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], object]) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> object:
-        if iscoroutinefunction(self):
+        if self.is_async:
             return self._answer(request)
         response = self.get_response(request)
-        assert isinstance(response, HttpResponseBase)
-        return self._protect(request, response)
+        return self._protect(request, cast(HttpResponseBase, response))
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        pending = self.get_response(request)
-        assert isinstance(pending, Awaitable)
+        pending = cast(Awaitable[HttpResponseBase], self.get_response(request))
         return self._protect(request, await pending)
 
     def _protect(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -92,10 +92,7 @@ TEMPLATES = [
 # --- people -----------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "organizations.User"
-AUTHENTICATION_BACKENDS = [
-    "organizations.permissions.RoleBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
+AUTHENTICATION_BACKENDS = ["organizations.permissions.RoleBackend"]
 # A one-time sign-in link is good for a day.
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 AUTH_PASSWORD_VALIDATORS = [
@@ -141,13 +138,15 @@ def redis_url(database: int, *, celery: bool = False) -> str:
     if parts.scheme == "unix":
         scheme, key = ("redis+socket", "virtual_host") if celery else ("unix", "db")
         return f"{scheme}://{parts.path}?{urlencode(query | {key: str(database)})}"
-    return urlunsplit(parts._replace(path=f"/{database}", query=urlencode(query)))
+    return str(urlunsplit(parts._replace(path=f"/{database}", query=urlencode(query))))
 
 
+EVENTS_REDIS_URL = redis_url(0)
+EVENTS_PREFIX = "webassistant"
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [redis_url(0)], "prefix": "webassistant"},
+        "CONFIG": {"hosts": [EVENTS_REDIS_URL], "prefix": EVENTS_PREFIX},
     }
 }
 

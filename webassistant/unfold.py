@@ -1,4 +1,4 @@
-"""The looks and the navigation of the admin; filled from what each app registers."""
+"""The looks and the navigation of the admin."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ from typing import Any
 
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
-def item(title: Any, icon: str, name: str, permission: str | None = None) -> dict[str, Any]:
-    """A line of the sidebar: the admin page `name`, for those who may see it."""
+def page(title: str | Promise, icon: str, name: str, permission: str = "") -> dict[str, Any]:
+    """A line of the sidebar: an admin page, for those who may see it."""
     line: dict[str, Any] = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}")}
     if permission:
         line["permission"] = lambda request: request.user.has_perm(permission)
     return line
+
+
+def rows(title: str | Promise, icon: str, app: str, model: str) -> dict[str, Any]:
+    """A line of the sidebar: a list of rows, for those who may view them."""
+    return page(title, icon, f"{app}_{model}_changelist", f"{app}.view_{model}")
 
 
 UNFOLD: dict[str, Any] = {
@@ -25,6 +31,11 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "STYLES": [lambda request: static("admin/assistant.css")],
+    "SCRIPTS": [lambda request: static("admin/copy.js")],
+    # Shown to those without a password too, who may set their first one there.
+    "ACCOUNT": {
+        "navigation": [{"title": _("Password"), "link": reverse_lazy("admin:password_change")}]
+    },
     "COLORS": {
         "primary": {
             "50": "240 253 250",
@@ -33,92 +44,56 @@ UNFOLD: dict[str, Any] = {
             "300": "94 234 212",
             "400": "45 212 191",
             "500": "20 184 166",
-            "600": "13 148 136",
-            "700": "15 118 110",
-            "800": "17 94 89",
-            "900": "19 78 74",
-            "950": "4 47 46",
+            "600": "15 118 110",
+            "700": "17 94 89",
+            "800": "19 78 74",
+            "900": "4 47 46",
+            "950": "2 31 30",
         }
     },
     "SIDEBAR": {
-        "show_search": False,
-        "show_all_applications": False,
         "navigation": [
             {
-                "title": _("Conversations"),
                 "items": [
-                    item(_("Console"), "support_agent", "console", "operators.use_console"),
-                    item(_("Chats"), "forum", "chat_chat_changelist", "chat.view_chat"),
-                    item(_("Sessions"), "history", "chat_session_changelist", "chat.view_session"),
-                    item(
-                        _("Contact requests"),
-                        "mail",
-                        "chat_contactrequest_changelist",
-                        "chat.view_contactrequest",
-                    ),
-                    item(_("Visitors"), "person", "chat_visitor_changelist", "chat.view_visitor"),
-                    item(_("Customers"), "group", "chat_customer_changelist", "chat.view_customer"),
+                    page(_("Overview"), "home", "index"),
+                    page(_("Console"), "support_agent", "console", "operators.use_console"),
+                ]
+            },
+            {
+                "title": _("Conversations"),
+                "separator": True,
+                "items": [
+                    rows(_("Chats"), "forum", "chat", "chat"),
+                    rows(_("Contact requests"), "mail", "chat", "contactrequest"),
+                    rows(_("Visitors"), "person", "chat", "visitor"),
+                    rows(_("Customers"), "group", "chat", "customer"),
+                    rows(_("Visits"), "history", "chat", "session"),
+                    rows(_("Answers"), "receipt_long", "chat", "turn"),
+                    rows(_("Handoffs"), "swap_horiz", "chat", "handoff"),
                 ],
             },
             {
                 "title": _("Knowledge"),
+                "separator": True,
                 "items": [
-                    item(
-                        _("FAQ"), "quiz", "knowledge_faqentry_changelist", "knowledge.view_faqentry"
-                    ),
-                    item(
-                        _("Articles"),
-                        "article",
-                        "knowledge_article_changelist",
-                        "knowledge.view_article",
-                    ),
-                    item(
-                        _("Documents"),
-                        "description",
-                        "knowledge_document_changelist",
-                        "knowledge.view_document",
-                    ),
-                    item(
-                        _("Categories"),
-                        "category",
-                        "knowledge_category_changelist",
-                        "knowledge.view_category",
-                    ),
-                    item(
-                        _("Context"),
-                        "info",
-                        "knowledge_contextentry_changelist",
-                        "knowledge.view_contextentry",
-                    ),
+                    rows(_("FAQ"), "quiz", "knowledge", "faqentry"),
+                    rows(_("Articles"), "article", "knowledge", "article"),
+                    rows(_("Documents"), "description", "knowledge", "document"),
+                    rows(_("Categories"), "category", "knowledge", "category"),
+                    rows(_("Context"), "info", "knowledge", "contextentry"),
+                    rows(_("Passages"), "segment", "knowledge", "passage"),
                 ],
             },
             {
                 "title": _("Settings"),
+                "separator": True,
                 "items": [
-                    item(
-                        _("Widgets"),
-                        "widgets",
-                        "organizations_widget_changelist",
-                        "organizations.view_widget",
-                    ),
-                    item(
-                        _("Agents"),
-                        "smart_toy",
-                        "organizations_agent_changelist",
-                        "organizations.view_agent",
-                    ),
-                    item(
-                        _("Members"),
-                        "badge",
-                        "organizations_member_changelist",
-                        "organizations.view_member",
-                    ),
-                    item(
-                        _("Organizations"),
-                        "domain",
-                        "organizations_organization_changelist",
-                        "organizations.view_organization",
-                    ),
+                    rows(_("Widgets"), "widgets", "organizations", "widget"),
+                    rows(_("Agents"), "smart_toy", "organizations", "agent"),
+                    rows(_("Members"), "badge", "organizations", "member"),
+                    rows(_("At work"), "schedule", "operators", "availability"),
+                    rows(_("Organization"), "domain", "organizations", "organization"),
+                    rows(_("Accounts"), "key", "organizations", "user"),
                 ],
             },
         ],

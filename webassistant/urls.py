@@ -33,7 +33,8 @@ else:
 websockets = SameOrigin(
     URLRouter(
         [
-            path("ws/chat/", VisitorConsumer.as_asgi()),
+            # The stubs know of views only; Channels routes ASGI applications the same way.
+            path("ws/chat/", VisitorConsumer.as_asgi()),  # type: ignore[arg-type]
             path("ws/operator/", AuthMiddlewareStack(OperatorConsumer.as_asgi())),
         ]
     )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from webassistant import services
-from webassistant.boot import backup, checks, installation, launch
+from webassistant.boot import backup, checks, installation, launch, preparation
 from webassistant.boot.child import BootError
 from webassistant.boot.installation import ROOT, Installation
 from webassistant.boot.postgres import PostgresHome
@@ -60,20 +60,20 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    return launch.run(Installation.load(), development=False)
+    return launch.run(Installation.load(), reloading=False)
 
 
 def dev(options: argparse.Namespace) -> int:
-    return launch.run(Installation.load(), development=True)
+    return launch.run(Installation.load(), reloading=True)
 
 
 def sign_in(options: argparse.Namespace) -> int:
     here = Installation.load()
     if not installation.is_locked(here.var) or not here.address_file.exists():
         raise BootError("It is not running. Start it with `make run`.")
-    with servers(here) as environment:
-        address = here.environment.get("PUBLIC_URL", "").rstrip("/")
-        print(launch.sign_in_links(environment, address or here.address_file.read_text()))
+    address = here.address_file.read_text()
+    with servers(here) as environment, launch.SignInLinks(environment, address) as links:
+        print(links.read())
     return 0
 
 
@@ -107,13 +107,17 @@ def restore(options: argparse.Namespace) -> int:
         raise BootError("The product is running. Stop it before restoring a backup.")
     confirm(options.yes, f"This replaces all data of {here.var} by {options.file.name}.")
     with servers(here) as environment:
+        forget_migrations(here)
         backup.restore(options.file, database_url(here, environment), here.var / "media")
     print("Restored. The next `make run` brings the tables up to date.")
     return 0
 
 
 def manage(options: argparse.Namespace) -> int:
-    with servers(Installation.load()) as environment:
+    here = Installation.load()
+    with servers(here) as environment:
+        # It may be `migrate`: the next start looks at the tables again.
+        forget_migrations(here)
         return subprocess.run(
             [sys.executable, "manage.py", *options.arguments],
             cwd=ROOT,
@@ -156,6 +160,11 @@ def servers(here: Installation) -> Iterator[dict[str, str]]:
             yield here.environment | urls
         finally:
             services.stop_services(started)
+
+
+def forget_migrations(here: Installation) -> None:
+    if stamp := preparation.migration_stamp(here):
+        stamp.unlink(missing_ok=True)
 
 
 def running_urls(here: Installation) -> dict[str, str]:

@@ -17,6 +17,34 @@ from webassistant.boot.postgres import postgres_programs
 
 DUMP, ABOUT, MEDIA = "database.dump", "about.json", "media"
 FORMAT = 1
+# Everything but what extensions own: those may belong to a superuser, whom we need not be.
+EMPTY = """
+DO $$
+DECLARE statement text;
+BEGIN
+  FOREACH statement IN ARRAY ARRAY(
+    SELECT format(
+      'DROP %s IF EXISTS %s CASCADE',
+      CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+        WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+      oid::regclass
+    )
+    FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'S')
+      AND NOT EXISTS (SELECT FROM pg_depend
+        WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
+    ORDER BY relkind = 'S'
+  ) || ARRAY(
+    SELECT format('DROP ROUTINE IF EXISTS %s CASCADE', oid::regprocedure)
+    FROM pg_proc
+    WHERE pronamespace = 'public'::regnamespace
+      AND NOT EXISTS (SELECT FROM pg_depend
+        WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid AND deptype = 'e')
+  ) LOOP
+    EXECUTE statement;
+  END LOOP;
+END $$
+"""
 SCHEMES = ("postgres", "postgresql", "pgsql", "psql")
 
 
@@ -60,7 +88,11 @@ def restore(archive: Path, database_url: str, media: Path) -> None:
         unpack(archive, Path(work))
         script = Path(work, "database.sql")
         run_program(
-            None, "pg_restore", "--no-owner", "--no-acl", f"--file={script}", str(Path(work, DUMP))
+            None,
+            "pg_restore",
+            # Comments are on extensions only, and only their owner may set them.
+            *("--no-owner", "--no-acl", "--no-comments", f"--file={script}"),
+            str(Path(work, DUMP)),
         )
         without_new_settings(script)
         refuse_when_used(database_url)
@@ -70,7 +102,7 @@ def restore(archive: Path, database_url: str, media: Path) -> None:
             *("--no-psqlrc", "--quiet", "--output=/dev/null", "--set=ON_ERROR_STOP=1"),
             # Everything or nothing: an archive that does not fit leaves the database as it was.
             "--single-transaction",
-            "--command=DROP SCHEMA public CASCADE; CREATE SCHEMA public",
+            f"--command={EMPTY}",
             f"--file={script}",
         )
         if media.exists():

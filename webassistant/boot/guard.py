@@ -12,6 +12,7 @@ import sys
 import time
 from typing import NoReturn
 
+from webassistant.boot import signals
 from webassistant.boot.child import Child
 
 APP_SECONDS = 8.0
@@ -55,8 +56,7 @@ class Guard:
 def watch(reader: int) -> NoReturn:
     """The guard's whole life: collect names, wait for the pipe to close, end what is left."""
     os.setsid()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    signals.ignore()
     # Whoever reads the supervisor's output must see it end with the supervisor.
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

@@ -131,7 +131,7 @@ class PostgresHome:
 
     def run(self, name: str, *arguments: str, account: Account | None = None) -> str:
         """Run a program of PostgreSQL against this server and return what it printed."""
-        answer = subprocess.run(
+        answer: subprocess.CompletedProcess[str] = subprocess.run(
             [self.program(name), *arguments],
             env=child.plain_environment() | {"PGHOST": str(self.sockets), "PGUSER": "postgres"},
             cwd="/",
