@@ -21,16 +21,15 @@ DIMENSIONS = 1024
 WORD, GRAMS = 1.0, 1.6
 STOP_WORD = 0.15
 
-STOP_WORDS = frozenset(
-    """
-    а без бы был была были в вам вас ваш ваша ваши вы где да для до его ее если есть еще же за и из
-    или их к как какая какие какой когда кто ли мне мой моя мы на над нам нас наш не нет ни но ну о
-    об он она они от по под при с со так там то тут ты у уже что чтобы это этот я можно ли нужно
-    a an and any are as at be by can could do does for from have how i if in is it its me my no not
-    of on or our so that the their there this to was we were what when where which who will with
-    you your would should please
-    """.split()
+_STOP_WORDS = (
+    "а без бы был была были в вам вас ваш ваша ваши вы где да для до его ее если есть еще же за и "
+    "из или их к как какая какие какой когда кто ли мне мой моя мы на над нам нас наш не нет ни но "
+    "ну о об он она они от по под при с со так там то тут ты у уже что чтобы это этот я можно нужно "
+    "a an and any are as at be by can could do does for from have how i if in is it its me my no "
+    "not of on or our so that the their there this to was we were what when where which who will "
+    "with you your would should please"
 )
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 _WORDS = re.compile(r"[^\W_]+")
 
 
@@ -77,7 +76,9 @@ def _features(word: str) -> tuple[tuple[int, float], ...]:
     if grams:
         share = GRAMS * scale / math.sqrt(len(grams))
         features += [(_place(gram), share) for gram in grams]
-    return tuple((place % DIMENSIONS, value if place & 1024 else -value) for place, value in features)
+    return tuple(
+        (place % DIMENSIONS, value if place & 1024 else -value) for place, value in features
+    )
 
 
 def _place(feature: str) -> int:

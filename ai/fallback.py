@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from ai.interface import AIError, ChatModel, ChatRequest, Delta
@@ -18,11 +18,11 @@ class FallbackModel(ChatModel):
         self.first, self.second = first, second
         self.name = first.name
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The first model's words, or the second's; once a word was said there is no way back."""
         spoken = False
         try:
-            async with aclosing(self.first.stream(request)) as deltas:  # type: ignore[type-var]
+            async with aclosing(self.first.stream(request)) as deltas:
                 async for delta in deltas:
                     spoken = spoken or bool(delta.text)
                     yield delta
@@ -30,12 +30,9 @@ class FallbackModel(ChatModel):
         except AIError as error:
             if spoken:
                 raise
-            log.warning("model %s failed (%s); asking %s", self.first.name, error.code, self.second.name)
-        async with aclosing(self.second.stream(request)) as deltas:  # type: ignore[type-var]
+            log.warning(
+                "model %s failed (%s); asking %s", self.first.name, error.code, self.second.name
+            )
+        async with aclosing(self.second.stream(request)) as deltas:
             async for delta in deltas:
                 yield delta
-
-    async def aclose(self) -> None:
-        """Let both go."""
-        await self.first.aclose()
-        await self.second.aclose()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,11 +73,8 @@ class ChatModel(ABC):
     name: str
 
     @abstractmethod
-    def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The answer's pieces; raises AIError. Closing the iterator ends the request."""
-
-    async def aclose(self) -> None:
-        """Let go of connections."""
 
 
 class Embedder(ABC):

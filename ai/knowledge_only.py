@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from ai.interface import ChatModel, ChatRequest, Delta, Usage
 
@@ -19,7 +19,7 @@ class KnowledgeModel(ChatModel):
     def __init__(self, delay: float = 0.0) -> None:
         self.delay = delay
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The best source's words, or the request's fallback when there is none."""
         text = request.fallback
         if request.sources:

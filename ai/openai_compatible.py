@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -68,7 +68,7 @@ class OpenAIModel(ChatModel):
         self.name = name
         self._client = client
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The answer's pieces as they come, then its usage where the provider tells it."""
         client = self._client()
         body = self._body(request, client)
@@ -103,7 +103,7 @@ class OpenAIModel(ChatModel):
             body["stream_options"] = {"include_usage": True}
         return body
 
-    async def _pieces(self, client: Client, body: dict[str, Any]) -> AsyncIterator[Delta]:
+    async def _pieces(self, client: Client, body: dict[str, Any]) -> AsyncGenerator[Delta, None]:
         create = client.sdk.chat.completions.with_streaming_response.create
         async with create(**body) as response:
             finished = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from ai.interface import AIError, ChatModel, ChatRequest, Delta, Usage
 
@@ -22,7 +22,7 @@ class ScriptedModel(ChatModel):
         """Add what the next unanswered request gets."""
         self._scripts.append(pieces)
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[Delta]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """Play the next script."""
         self.requests.append(request)
         if not self._scripts:

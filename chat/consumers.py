@@ -144,7 +144,7 @@ class VisitorConsumer(Socket):
     async def say(self, frame: protocol.Say) -> None:
         """Store, then ack: what is acked is committed."""
         visit, person = self._visit(), await self._known()
-        chat_id = frame.chat_id or (self.chat.chat_id if self._is_open() else None)
+        chat_id = frame.chat_id or self._open_chat_id()
         message = await in_database(
             visitor.say, person, visit, frame.text, frame.client_id, chat_id
         )
@@ -155,8 +155,8 @@ class VisitorConsumer(Socket):
         )
         await self._settle(message.chat)
 
-    def _is_open(self) -> bool:
-        return self.chat is not None and self.chat.closed_at is None
+    def _open_chat_id(self) -> UUID | None:
+        return self.chat.chat_id if self.chat and self.chat.closed_at is None else None
 
     async def _settle(self, chat: Chat) -> None:
         """After a verb that may have opened a chat: hear it, and show what was missed."""
@@ -203,7 +203,7 @@ class VisitorConsumer(Socket):
             visitor.request_support,
             person,
             visit,
-            self.chat.chat_id if self.chat and self._is_open() else None,
+            self._open_chat_id(),
             Handoff.Reason(frame.reason),
         )
         await self._settle(chat)
@@ -240,7 +240,7 @@ class VisitorConsumer(Socket):
             visitor.leave_contact,
             person,
             visit,
-            self.chat.chat_id if self.chat and self._is_open() else None,
+            self._open_chat_id(),
             frame.client_id,
             frame.name,
             frame.email,

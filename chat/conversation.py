@@ -6,7 +6,7 @@ Verbs of all three actors call these inside their own transaction. A chat that i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -19,6 +19,7 @@ from chat.models import Chat, Handoff, Message, Mode, Session, Turn, Visitor
 from chat.protocol import (
     MODE_AFTER,
     AIResponse,
+    ModeName,
     NewMessage,
     NewSupportRequest,
     Page,
@@ -359,7 +360,10 @@ def _announce(locked: Chat, event: Event, handoff: Handoff | None) -> None:
     if locked.mode == Mode.OPERATOR:
         events.publish(chat_id, SupportJoined(chat_id=chat_id, epoch=locked.epoch, operator=name))
     else:
-        events.publish(chat_id, SupportLeft(chat_id=chat_id, epoch=locked.epoch, mode=locked.mode))
+        events.publish(
+            chat_id,
+            SupportLeft(chat_id=chat_id, epoch=locked.epoch, mode=cast(ModeName, locked.mode)),
+        )
     events.publish_desk(organization.pk, SupportTaken(chat_id=chat_id, operator=name))
     _move_queue_up(locked)
 

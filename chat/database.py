@@ -1,4 +1,4 @@
-"""The way from a coroutine to the ORM: a thread of our own pool, its connection given back after."""
+"""From a coroutine to the ORM: a thread of our own pool, its connection given back after."""
 
 from __future__ import annotations
 

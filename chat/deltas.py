@@ -24,8 +24,9 @@ class DeltaPipe:
     """Publishes (channel, payload) pairs in order; never raises, never waits for Redis."""
 
     def __init__(self) -> None:
-        host = settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"][0]
-        self._redis = redis.Redis.from_url(host, socket_timeout=2, socket_connect_timeout=1)
+        self._redis = redis.Redis.from_url(
+            settings.EVENTS_REDIS_URL, socket_timeout=2, socket_connect_timeout=1
+        )
         self._waiting: deque[tuple[str, bytes]] = deque(maxlen=MAX_WAITING)
         self._something = asyncio.Event()
         self._task = asyncio.ensure_future(self._pump())

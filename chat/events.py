@@ -71,7 +71,7 @@ def envelope(event: Event, scope: str) -> dict[str, Any]:
 
 def channel_of(group: str) -> str:
     """The Redis channel on which the pub/sub layer hears a group."""
-    return f"{settings.CHANNEL_LAYERS['default']['CONFIG']['prefix']}__group__{group}"
+    return f"{settings.EVENTS_PREFIX}__group__{group}"
 
 
 def packed(event: Event, chat_id: UUID) -> list[tuple[str, bytes]]:
@@ -119,8 +119,9 @@ def send(pairs: Iterable[tuple[str, bytes]]) -> None:
 
 @functools.cache
 def _connection() -> redis.Redis:
-    host = settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"][0]
-    return redis.Redis.from_url(host, socket_timeout=0.5, socket_connect_timeout=0.5)
+    return redis.Redis.from_url(
+        settings.EVENTS_REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5
+    )
 
 
 async def subscribe(group: str, channel_name: str) -> None:

@@ -93,7 +93,7 @@ def _dialogue(lines: Iterable[Line]) -> list[PromptMessage]:
         )
         if messages and messages[-1].role == role:
             joined = f"{messages[-1].content}\n{text}"
-            messages[-1] = PromptMessage(role, joined)  # type: ignore[arg-type]
+            messages[-1] = PromptMessage(role, joined)
         else:
             messages.append(PromptMessage(role, text))  # type: ignore[arg-type]
     return messages

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from chat import markdown, waiting
@@ -15,10 +16,12 @@ from chat.protocol import (
     PAGE_SIZE,
     ChatState,
     ChatSummary,
+    ChatType,
     Contact,
     DeskChat,
     Draft,
     MessageBody,
+    ModeName,
     NoteBody,
     Source,
     VisitorFacts,
@@ -53,7 +56,7 @@ def message_body(message: Message, widget: Widget) -> MessageBody:
         html = markdown.render(message.content, hosts)
     return MessageBody(
         seq=message.seq,
-        role=message.role,
+        role=cast(Any, message.role),
         event=message.event,
         text=message.content,
         html=html,
@@ -87,7 +90,7 @@ def chat_state(chat: Chat, last_seq: int = 0) -> ChatState:
         has_existing_chat=True,
         chat_id=chat.chat_id,
         name=chat.name,
-        mode=chat.mode,
+        mode=cast(ModeName, chat.mode),
         epoch=chat.epoch,
         # Not chat.seq: the row may be newer than the lines just read, never the reverse.
         head_seq=max(chat.seq, lines[-1].seq if lines else 0),
@@ -134,7 +137,7 @@ def _last_words(field: str) -> Subquery:
     )
 
 
-def with_last_words(chats):  # type: ignore[no-untyped-def]
+def with_last_words(chats: QuerySet[Chat]) -> QuerySet[Any]:
     """Chats with `last_text` and `last_role`, read in the same query."""
     return chats.annotate(last_text=_last_words("content"), last_role=_last_words("role"))
 
@@ -144,8 +147,8 @@ def chat_summary(chat: Chat) -> ChatSummary:
     return ChatSummary(
         chat_id=chat.chat_id,
         name=chat.name,
-        chat_type=chat.type,
-        mode=chat.mode,
+        chat_type=cast(ChatType, chat.type),
+        mode=cast(ModeName, chat.mode),
         updated_at=iso(chat.updated_at),
         last_text=(getattr(chat, "last_text", None) or "")[:120],
     )
@@ -168,7 +171,7 @@ def desk_chat(chat: Chat, handoff: Handoff | None = None) -> DeskChat:
         title=session.title,
         visitor=str(person),
         widget=session.widget.name,
-        mode=chat.mode,
+        mode=cast(ModeName, chat.mode),
         reason=handoff.reason if handoff else "",
         since=iso(handoff.requested_at if handoff else chat.updated_at),
         operator=chat.operator.name if chat.operator else "",

@@ -1,4 +1,4 @@
-"""The queue for people, as a visitor may be told of it: a place, and a wait known from real ones."""
+"""The queue for people as a visitor is told of it: a place, and a wait known from real ones."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def typical_wait(organization: Organization) -> float | None:
         .exclude(reason=Handoff.Reason.TAKEN)
         .order_by(F("accepted_at").desc())
         .values_list("requested_at", "accepted_at")[:RECENT_WAITS]
+        if accepted
     ]
     return statistics.median(waits) if len(waits) >= FEWEST_WAITS else None
 

@@ -72,7 +72,8 @@ class KnowledgeAdmin(ScopedAdmin):
 
     def _say_how_many(self, request: HttpRequest, count: int) -> None:
         messages.success(
-            request, ngettext("%(count)s row changed.", "%(count)s rows changed.", count) % {"count": count}
+            request,
+            ngettext("%(count)s row changed.", "%(count)s rows changed.", count) % {"count": count},
         )
 
 
@@ -160,7 +161,15 @@ class PassageAdmin(ScopedAdmin):
     search_fields = ["heading", "text"]
     ordering = ["-pk"]
     fields = ["heading", "text", ("language", "category"), ("priority", "is_active"), "embedder"]
-    readonly_fields = ["heading", "text", "language", "category", "priority", "is_active", "embedder"]
+    readonly_fields = [
+        "heading",
+        "text",
+        "language",
+        "category",
+        "priority",
+        "is_active",
+        "embedder",
+    ]
 
     @admin.display(description=_("text"))
     def short_text(self, passage: Passage) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import BinaryIO, cast
 
 from django.contrib.postgres.search import SearchVector
 from django.db import models, transaction
@@ -59,7 +60,9 @@ def pieces_of(item: Knowledge) -> list[Piece]:
     elif isinstance(item, Document):
         try:
             with item.file.open("rb") as file:
-                pieces = split(item.title, documents.read(file, item.file.name))
+                pieces = split(
+                    item.title, documents.read(cast(BinaryIO, file), item.file.name or "")
+                )
         except FileNotFoundError:
             raise documents.Unreadable("file_missing") from None
     else:
@@ -139,5 +142,11 @@ def outdated(kind: str, embedder: str) -> models.QuerySet[Knowledge]:
     return (
         KINDS[kind]
         .unscoped.filter(status=Knowledge.Status.READY)
-        .filter(models.Exists(Passage.unscoped.filter(**{f"{kind}_id": models.OuterRef("pk")}).exclude(embedder=embedder)))
+        .filter(
+            models.Exists(
+                Passage.unscoped.filter(**{f"{kind}_id": models.OuterRef("pk")}).exclude(
+                    embedder=embedder
+                )
+            )
+        )
     )

@@ -33,7 +33,7 @@ LONGEST_QUESTION = 1000
 
 @dataclass(frozen=True)
 class Found:
-    """A passage that answers, with its scores from 0 to 1; `answer` is what to say word for word."""
+    """A passage that answers, with scores from 0 to 1; `answer` is what to say word for word."""
 
     passage_id: int
     kind: str
@@ -139,8 +139,9 @@ WITH t AS MATERIALIZED (
 ), words AS (
     SELECT language, word, ('''' || replace(word, '''', '''''') || '''')::tsquery AS query
     FROM (
-        SELECT 'ru' AS language,
-               unnest(tsvector_to_array(to_tsvector(%(config_ru)s::regconfig, %(question)s))) AS word
+        SELECT 'ru' AS language, unnest(
+            tsvector_to_array(to_tsvector(%(config_ru)s::regconfig, %(question)s))
+        ) AS word
         UNION ALL
         SELECT 'en',
                unnest(tsvector_to_array(to_tsvector(%(config_en)s::regconfig, %(question)s)))
@@ -149,18 +150,23 @@ WITH t AS MATERIALIZED (
     SELECT t.id, w.language, w.word
     FROM t JOIN words w ON w.language = t.language AND t.search @@ w.query
 ), weights AS (
-    SELECT w.language, w.word, ln(1 + (total.n - coalesce(p.n, 0) + 0.5) / (coalesce(p.n, 0) + 0.5)) AS weight
+    SELECT w.language, w.word,
+           ln(1 + (total.n - coalesce(p.n, 0) + 0.5) / (coalesce(p.n, 0) + 0.5)) AS weight
     FROM words w
     CROSS JOIN LATERAL (SELECT count(*) AS n FROM t WHERE t.language = w.language) AS total
     LEFT JOIN (SELECT language, word, count(*) AS n FROM pairs GROUP BY language, word) AS p
       ON p.language = w.language AND p.word = w.word
 ), cover AS (
-    SELECT p.id, sum(w.weight) / (SELECT sum(weight) FROM weights a WHERE a.language = min(p.language)) AS share
+    SELECT p.id, sum(w.weight) / (
+        SELECT sum(weight) FROM weights a WHERE a.language = min(p.language)
+    ) AS share
     FROM pairs p JOIN weights w ON w.language = p.language AND w.word = p.word
     GROUP BY p.id
 )
 SELECT id, language, score, cosine, share FROM (
-  SELECT *, row_number() OVER (PARTITION BY language = %(language)s ORDER BY score DESC, id) AS place
+  SELECT *, row_number() OVER (
+    PARTITION BY language = %(language)s ORDER BY score DESC, id
+  ) AS place
   FROM (
     SELECT t.id, t.language, t.cosine, coalesce(c.share, 0) AS share,
        %(words)s * coalesce(c.share, 0) + %(vectors)s * greatest(t.cosine, 0)
@@ -194,8 +200,7 @@ def _found(row: _Row, passage: Passage) -> Found:
     elif passage.article:
         kind, item_id, url = "article", passage.article.pk, passage.article.url
     else:
-        assert passage.document_id is not None
-        kind, item_id, url = "document", passage.document_id, ""
+        kind, item_id, url = "document", passage.document_id or 0, ""
     return Found(
         passage_id=passage.pk,
         kind=kind,

@@ -79,7 +79,8 @@ class OperatorConsumer(Socket):
             await in_database(presence.hear, member)
 
     def _member(self) -> Member:
-        assert self.member is not None, "frames are read after `opened` only"
+        if self.member is None:
+            raise Closed(NOBODY)
         return self.member
 
     async def _find(self, chat_id: UUID) -> Chat:
@@ -101,9 +102,7 @@ class OperatorConsumer(Socket):
     async def _tell_presence(self) -> None:
         organization = self._member().organization
         members = await in_database(presence.colleagues, organization)
-        await in_database(
-            events.publish_desk, organization.pk, protocol.Presence(members=members)
-        )
+        await in_database(events.publish_desk, organization.pk, protocol.Presence(members=members))
 
     # --- commands -----------------------------------------------------------------------------
 
@@ -125,20 +124,14 @@ class OperatorConsumer(Socket):
 
     async def reply(self, frame: protocol.OperatorSay) -> None:
         chat = await self._find(frame.chat_id)
-        message = await in_database(
-            desk.reply, chat, self._member(), frame.text, frame.client_id
-        )
+        message = await in_database(desk.reply, chat, self._member(), frame.text, frame.client_id)
         self.send_event(
-            protocol.MessageSaved(
-                client_id=frame.client_id, seq=message.seq, chat_id=frame.chat_id
-            )
+            protocol.MessageSaved(client_id=frame.client_id, seq=message.seq, chat_id=frame.chat_id)
         )
 
     async def add_note(self, frame: protocol.AddNote) -> None:
         chat = await self._find(frame.chat_id)
-        note = await in_database(
-            desk.add_note, chat, self._member(), frame.text, frame.client_id
-        )
+        note = await in_database(desk.add_note, chat, self._member(), frame.text, frame.client_id)
         self.send_event(
             protocol.MessageSaved(
                 client_id=frame.client_id, seq=note.after_seq, chat_id=frame.chat_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Count, Q
 from django.db.models.functions import Now
@@ -58,10 +59,15 @@ def colleagues(organization: Organization) -> list[Colleague]:
     heard_after = timezone.now() - SILENCE
     found = []
     for member in members:
-        availability = getattr(member, "availability", None)
+        availability: Any = getattr(member, "availability", None)
         seen = availability.seen_at if availability else None
-        status = availability.status if availability and seen and seen > heard_after else "offline"
+        is_there = availability is not None and seen is not None and seen > heard_after
         found.append(
-            Colleague(member_id=member.pk, name=member.name, status=status, chats=member.held)
+            Colleague(
+                member_id=member.pk,
+                name=member.name,
+                status=availability.status if availability and is_there else "offline",
+                chats=member.held,
+            )
         )
     return sorted(found, key=lambda colleague: colleague.name)

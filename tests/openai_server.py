@@ -137,7 +137,9 @@ class OpenAIServer:
         finally:
             self.disconnects += 1
 
-    async def _stream(self, response: web.StreamResponse, body: dict[str, Any]) -> web.StreamResponse:
+    async def _stream(
+        self, response: web.StreamResponse, body: dict[str, Any]
+    ) -> web.StreamResponse:
         mode, count = body["model"], 0
 
         async def send(delta: dict[str, Any], reason: str | None = None, **more: Any) -> None:
@@ -190,7 +192,9 @@ class OpenAIServer:
         if refusal:
             return refusal
         texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-        size = body.get("dimensions") or {"embed-768": 768, "embed-3072": 3072}.get(body["model"], 1024)
+        size = body.get("dimensions") or {"embed-768": 768, "embed-3072": 3072}.get(
+            body["model"], 1024
+        )
         data = []
         # In any order: the index counts.
         for index, text in reversed(list(enumerate(texts))):
@@ -206,7 +210,7 @@ class OpenAIServer:
 
 def vector_of(text: str, size: int) -> list[float]:
     """Numbers that depend on the text alone."""
-    source = random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311  (no secret)
+    source = random.Random(hashlib.sha256(text.encode()).digest())
     return [source.uniform(-1, 1) for _ in range(size)]
 
 

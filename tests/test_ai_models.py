@@ -1,4 +1,4 @@
-"""The model port's adapters, against a server that speaks the real protocol through the real SDK."""
+"""The model port's adapters through the real SDK, against a server of the real protocol."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def server() -> Iterator[OpenAIServer]:
         yield running
 
 
-def model(server: OpenAIServer, name: str, silence: float = 5.0, timeout: float = 5.0) -> OpenAIModel:
+def model(
+    server: OpenAIServer, name: str, silence: float = 5.0, timeout: float = 5.0
+) -> OpenAIModel:
     return OpenAIModel(
         name,
         lambda: client_for(
@@ -41,7 +43,7 @@ def hear(model: ChatModel, request: ChatRequest = REQUEST) -> list[Delta]:
     """All that a model says."""
 
     async def listen() -> list[Delta]:
-        async with aclosing(model.stream(request)) as deltas:  # type: ignore[type-var]
+        async with aclosing(model.stream(request)) as deltas:
             return [delta async for delta in deltas]
 
     return asyncio.run(listen())
@@ -64,7 +66,7 @@ def test_answer_streams_with_its_usage(server: OpenAIServer) -> None:
 def test_first_piece_comes_before_the_last_is_made(server: OpenAIServer) -> None:
     async def listen() -> None:
         before = server.sent_pieces
-        async with aclosing(model(server, "fake-gate").stream(REQUEST)) as deltas:  # type: ignore[type-var]
+        async with aclosing(model(server, "fake-gate").stream(REQUEST)) as deltas:
             first = await anext(deltas)
             assert first.text == "By "
             assert server.sent_pieces - before <= 2
@@ -131,7 +133,7 @@ def test_hostile_answer_is_only_text(server: OpenAIServer) -> None:
 def test_abandoned_answer_ends_the_request(server: OpenAIServer) -> None:
     async def listen() -> None:
         before = server.disconnects
-        async with aclosing(model(server, "fake-silent").stream(REQUEST)) as deltas:  # type: ignore[type-var]
+        async with aclosing(model(server, "fake-silent").stream(REQUEST)) as deltas:
             await anext(deltas)
         async with asyncio.timeout(5):
             while server.disconnects == before:

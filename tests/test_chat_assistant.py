@@ -1,17 +1,19 @@
-"""How the assistant answers: the turn's lease, the fence before the commit, failures, and grounds."""
+"""How the assistant answers: the lease, the fence before the commit, failures, and grounds."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery import current_app
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from kombu.exceptions import OperationalError
 
 import ai
 from ai.interface import AIError
@@ -208,9 +210,7 @@ def test_greeting_gets_the_welcome(acme: Any, ask: Any) -> None:
     assert not last(chat).offers_support
 
 
-def test_cost_is_recorded_where_prices_are_known(
-    acme: Any, ask: Any, model: ScriptedModel
-) -> None:
+def test_cost_is_recorded_where_prices_are_known(acme: Any, ask: Any, model: ScriptedModel) -> None:
     acme.agent.input_price, acme.agent.output_price = 1, 10
     acme.agent.save()
     model.enqueue("By ", "card.")
@@ -245,7 +245,9 @@ def test_answer_is_refused_after_takeover(acme: Any, ask: Any, model: ScriptedMo
     assert conversation.answer(claim, "It is the blue one.") is None
     assert not turns.renew(claim, "It is the blue")
     lines = list(
-        Message.unscoped.filter(chat=chat).order_by("seq").values_list("role", "content", "is_stopped")
+        Message.unscoped.filter(chat=chat)
+        .order_by("seq")
+        .values_list("role", "content", "is_stopped")
     )
     assert lines[1] == ("assistant", "It is the", True)
     assert lines[2][0] == "system"
@@ -309,12 +311,10 @@ def test_lost_task_is_found(ask: Any) -> None:
 def test_message_is_kept_when_the_broker_is_down(
     ask: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from kombu.exceptions import OperationalError
-
     def down(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("no broker")
 
-    monkeypatch.setattr(turns.current_app, "send_task", down)
+    monkeypatch.setattr(current_app, "send_task", down)
     message = ask("Which one is it?")
     assert message.seq == 1
     assert Turn.unscoped.get().dispatched_at is None
@@ -324,9 +324,7 @@ def test_message_is_kept_when_the_broker_is_down(
 # --- when the model fails -----------------------------------------------------------------------
 
 
-def test_failing_model_is_tried_again_then_apologises_once(
-    ask: Any, model: ScriptedModel
-) -> None:
+def test_failing_model_is_tried_again_then_apologises_once(ask: Any, model: ScriptedModel) -> None:
     chat = ask("Which one is it?").chat
     for _ in range(turns.MAX_FAILURES):
         model.enqueue(LOST)
@@ -351,9 +349,7 @@ def test_model_that_breaks_off_is_asked_anew(ask: Any, model: ScriptedModel) -> 
     assert list(texts) == ["The blue one."]
 
 
-def test_knowledge_stands_in_for_a_failing_model(
-    acme: Any, ask: Any, model: ScriptedModel
-) -> None:
+def test_knowledge_stands_in_for_a_failing_model(acme: Any, ask: Any, model: ScriptedModel) -> None:
     # Two that fit equally well: nothing is sure, so the model is asked first.
     for _ in range(2):
         teach(acme, "Which colours are there?", "Blue and green.")

@@ -15,7 +15,7 @@ from django.db.models import F
 from django.test import override_settings
 
 from chat import identity, visitor
-from chat.models import Chat, ContactRequest, Customer, Message, Session, Turn, Visitor
+from chat.models import Chat, ContactRequest, Customer, Handoff, Message, Session, Turn, Visitor
 from chat.protocol import Page
 from chat.refusals import Refused
 from chat.visitor import Visit
@@ -137,8 +137,8 @@ def test_another_visitors_chat_is_unknown(acme: Any) -> None:
 
 def test_asking_for_a_person_twice_waits_once(acme: Any) -> None:
     person = acme.visitor()
-    chat = visitor.request_support(person, acme.visit, None, "asked")
-    again = visitor.request_support(person, acme.visit, None, "asked")
+    chat = visitor.request_support(person, acme.visit, None, Handoff.Reason.ASKED)
+    again = visitor.request_support(person, acme.visit, None, Handoff.Reason.ASKED)
     assert again.pk == chat.pk
     chat.refresh_from_db()
     assert (chat.mode, chat.epoch, chat.seq) == ("waiting", 2, 1)
@@ -147,14 +147,14 @@ def test_asking_for_a_person_twice_waits_once(acme: Any) -> None:
 
 def test_message_while_waiting_is_not_answered_by_the_assistant(acme: Any) -> None:
     person = acme.visitor()
-    visitor.request_support(person, acme.visit, None, "asked")
+    visitor.request_support(person, acme.visit, None, Handoff.Reason.ASKED)
     visitor.say(person, acme.visit, "Anybody?", uuid.uuid4())
     assert not Turn.unscoped.exists()
 
 
 def test_taking_the_request_back_returns_to_the_assistant(acme: Any) -> None:
     person = acme.visitor()
-    chat = visitor.request_support(person, acme.visit, None, "asked")
+    chat = visitor.request_support(person, acme.visit, None, Handoff.Reason.ASKED)
     visitor.cancel_support(person, chat)
     chat.refresh_from_db()
     assert chat.mode == "ai"
@@ -166,7 +166,7 @@ def test_person_cannot_be_asked_for_outside_hours(acme: Any) -> None:
     acme.widget.offline_message = "We are asleep."
     acme.widget.save()
     with pytest.raises(Refused) as refused:
-        visitor.request_support(acme.visitor(), acme.visit, None, "asked")
+        visitor.request_support(acme.visitor(), acme.visit, None, Handoff.Reason.ASKED)
     assert (refused.value.code, refused.value.sentence) == ("support_closed", "We are asleep.")
 
 

@@ -39,7 +39,15 @@ KEYWORDS = {
 }
 # The admin's theme ships no translations of its own. Of its extras only the filters are in use.
 THEME = "unfold"
-UNUSED = ("constance", "forms", "guardian", "import_export", "inlines", "location_field", "simple_history")
+UNUSED = (
+    "constance",
+    "forms",
+    "guardian",
+    "import_export",
+    "inlines",
+    "location_field",
+    "simple_history",
+)
 
 
 def sources() -> Iterator[tuple[str, str]]:
@@ -75,7 +83,9 @@ def collect() -> Catalog:
     """Every text in the code."""
     catalog = Catalog()
     for name, text in sources():
-        found = extract("python", io.BytesIO(text.encode()), KEYWORDS, options={"encoding": "utf-8"})
+        found = extract(
+            "python", io.BytesIO(text.encode()), KEYWORDS, options={"encoding": "utf-8"}
+        )
         for _line, message, _comments, context in found:
             if message and message != ("", ""):
                 catalog.add(message, locations=[(name, 0)], context=context)
@@ -119,7 +129,7 @@ def missing(language: str) -> list[str]:
             continue
         translated = catalog.get(message.id, message.context)
         strings = translated.string if translated else ""
-        complete = strings if isinstance(strings, str) else all(strings)
+        complete = strings if isinstance(strings, str) else all(strings or [""])
         if not complete or (translated and translated.fuzzy):
             gaps.append(_id(message.id))
     return gaps
@@ -142,7 +152,9 @@ def update(language: str) -> None:
     catalog.update(collected, no_fuzzy_matching=True, update_creation_date=False)
     catalog.obsolete.clear()
     catalog.project, catalog.version, catalog.fuzzy = "Web Assistant", "1", False
-    catalog.header_comment = "# The texts of Web Assistant; `python -m tools.translations` keeps them."
+    catalog.header_comment = (
+        "# The texts of Web Assistant; `python -m tools.translations` keeps them."
+    )
     catalog.creation_date = catalog.revision_date = datetime(2026, 1, 1, tzinfo=UTC)
     catalog.last_translator = catalog.language_team = catalog.msgid_bugs_address = ""
     path = po_path(language)

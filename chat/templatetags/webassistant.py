@@ -31,9 +31,9 @@ def chat_widget(
 ) -> SafeString:
     """The script that shows the widget `name`.
 
-    `context` gives facts about the page, such as `{"title": …, "price": …}`; texts and numbers
-    only. `nonce` is for pages whose policy asks for one. A mistake never breaks the page: nothing is shown, the log says why, and with DEBUG the
-    page's source says it too.
+    `context` gives facts about the page, such as `{"title": …, "price": …}`, texts and numbers
+    only; `nonce` is for pages whose policy asks for one. A mistake never breaks the page: nothing
+    is shown, the log says why, and with DEBUG the page's source says it too.
     """
     try:
         widget = access.widget_by_name(name, organization)
