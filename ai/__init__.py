@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -10,8 +11,12 @@ from ai.builtin_embedder import BuiltinEmbedder
 from ai.fallback import FallbackModel
 from ai.interface import ChatModel, Embedder
 from ai.knowledge_only import KnowledgeModel
-from ai.openai_compatible import Client, OpenAIModel, client_for
-from ai.openai_embedder import OpenAIEmbedder
+
+if TYPE_CHECKING:
+    from ai.openai_compatible import Client
+
+# The vendor's SDK takes 40 MB and half a second to import, so the functions that need it import
+# it; only the workers do, and `warm_up` does it before the first visitor waits.
 
 
 def has_model() -> bool:
@@ -23,6 +28,8 @@ def chat_model(name: str = "", fallback: str = "") -> ChatModel:
     """The model of this name (empty: the server's), backed by the fallback where one is named."""
     if not has_model():
         return knowledge_model()
+    from ai.openai_compatible import OpenAIModel
+
     first = OpenAIModel(name or settings.OPENAI_MODEL, _client)
     second = fallback or settings.OPENAI_FALLBACK_MODEL
     if not second or second == first.name:
@@ -40,6 +47,8 @@ def embedder() -> Embedder:
     """The embedder of the settings; the built-in one needs no network."""
     if not settings.OPENAI_EMBEDDING_MODEL:
         return _builtin()
+    from ai.openai_embedder import OpenAIEmbedder
+
     return OpenAIEmbedder(
         settings.OPENAI_EMBEDDING_MODEL,
         api_key=settings.OPENAI_API_KEY,
@@ -56,6 +65,8 @@ def _builtin() -> BuiltinEmbedder:
 
 def _client() -> Client:
     """The running loop's client: one that was made on another loop would be dead."""
+    from ai.openai_compatible import client_for
+
     return client_for(
         api_key=settings.OPENAI_API_KEY,
         base_url=settings.OPENAI_BASE_URL,

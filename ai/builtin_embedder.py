@@ -24,10 +24,10 @@ STOP_WORD = 0.15
 _STOP_WORDS = (
     "а без бы был была были в вам вас ваш ваша ваши вы где да для до его ее если есть еще же за и "
     "из или их к как какая какие какой когда кто ли мне мой моя мы на над нам нас наш не нет ни но "
-    "ну о об он она они от по под при с со так там то тут ты у уже что чтобы это этот я можно нужно "
-    "a an and any are as at be by can could do does for from have how i if in is it its me my no "
-    "not of on or our so that the their there this to was we were what when where which who will "
-    "with you your would should please"
+    "ну о об он она они от по под при с со так там то тут ты у уже что чтобы это этот я можно "
+    "нужно a an and any are as at be by can could do does for from have how i if in is it its me "
+    "my no not of on or our so that the their there this to was we were what when where which who "
+    "will with you your would should please"
 )
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 _WORDS = re.compile(r"[^\W_]+")

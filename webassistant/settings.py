@@ -39,7 +39,8 @@ DEMO = env.bool("DEMO", default=False)
 ORGANIZATION = env.str("ORGANIZATION", default="")
 
 INSTALLED_APPS = [
-    "daphne",
+    # Its `runserver` serves development; production is uvicorn's, and saves 23 MB a process.
+    *(["daphne"] if DEBUG else []),
     "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "organizations.apps.AdminConfig",
@@ -195,7 +196,7 @@ MESSAGES_PER_MINUTE = env.int("MESSAGES_PER_MINUTE", default=20)
 SOCKETS_PER_VISITOR = env.int("SOCKETS_PER_VISITOR", default=5)
 NEW_VISITORS_PER_HOUR = env.int("NEW_VISITORS_PER_HOUR", default=60)
 VISITOR_TOKEN_DAYS = env.int("VISITOR_TOKEN_DAYS", default=30)
-SESSION_IDLE_HOURS = env.int("SESSION_IDLE_HOURS", default=24)
+SESSION_IDLE_HOURS = env.int("SESSION_IDLE_HOURS", default=168)
 PING_SECONDS = env.float("PING_SECONDS", default=15.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DOCUMENT_MAX_BYTES = env.int("DOCUMENT_MAX_BYTES", default=10 * 1024 * 1024)
