@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
 
 from organizations.models import Member, Organization, Widget
 
@@ -30,6 +31,14 @@ def member_of(user: AbstractBaseUser | AnonymousUser | None) -> Member | None:
         .filter(user_id=user.pk, user__is_active=True)
         .first()
     )
+
+
+def require_member(user: AbstractBaseUser | AnonymousUser | None) -> Member:
+    """The membership of a signed-in, active user; refuses everyone else."""
+    member = member_of(user)
+    if member is None:
+        raise PermissionDenied
+    return member
 
 
 def widget_by_key(key: str) -> Widget:

@@ -1,16 +1,27 @@
-"""Form fields for what the rows keep as JSON and arrays: hours a day in a line, sites a line each."""
+"""Forms of the admin pages, with fields for what the rows keep as JSON and arrays."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminColorInputWidget,
+    UnfoldAdminEmailInputWidget,
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
 from organizations.hours import DAYS, validate_hours
+from organizations.models import Language, Member, User, Widget
 
 DAY_NAMES = {
     "mon": _("Monday"),
@@ -41,9 +52,7 @@ class HoursWidget(forms.MultiWidget):
     def decompress(self, value: Any) -> list[str]:
         """The stored hours as seven lines."""
         hours = value if isinstance(value, dict) else {}
-        return [
-            ", ".join(f"{start}-{end}" for start, end in hours.get(day, [])) for day in DAYS
-        ]
+        return [", ".join(f"{start}-{end}" for start, end in hours.get(day, [])) for day in DAYS]
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """The lines with their days' names."""
@@ -71,10 +80,6 @@ class HoursField(forms.MultiValueField):
             return {}
         validate_hours(hours)
         return hours
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Whether the lines say something else than the stored hours."""
-        return bool(super().has_changed(initial, data))
 
 
 def _spans(day: str, line: str | None) -> list[list[str]]:
@@ -116,3 +121,133 @@ class LinesField(forms.CharField):
 
     def run_validators(self, value: Any) -> None:
         """Each entry is checked by the model's own validators."""
+
+
+def _timezones() -> list[tuple[str, str]]:
+    """The zones named after a place, and UTC."""
+    places = sorted(zone for zone in available_timezones() if "/" in zone)
+    return [(zone, zone.replace("_", " ")) for zone in ["UTC", *places]]
+
+
+class WidgetForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The widget's settings in fields that people can fill in."""
+
+    business_hours = HoursField(
+        label=_("Business hours"),
+        help_text=_(
+            "When people answer, such as 09:00-13:00, 14:00-18:00. A line left empty: closed that "
+            "day. All lines empty: always open."
+        ),
+    )
+    timezone = forms.ChoiceField(
+        label=_("Time zone"), choices=_timezones, widget=UnfoldAdminSelect2Widget
+    )
+    allowed_sites = LinesField(
+        label=_("Allowed sites"),
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text=Widget._meta.get_field("allowed_sites").help_text,
+    )
+    languages = forms.MultipleChoiceField(
+        label=_("Languages"),
+        choices=Language.choices,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    main_language = forms.ChoiceField(
+        label=_("Main language"),
+        choices=Language.choices,
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("For visitors whose own language the widget does not speak."),
+    )
+
+    class Meta:
+        model = Widget
+        exclude = ["organization", "key"]
+        widgets = {
+            "primary_color": UnfoldAdminColorInputWidget,
+            "welcome_message": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+            "offline_message": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.languages:
+            self.initial["main_language"] = self.instance.languages[0]
+
+    def clean(self) -> dict[str, Any]:
+        """Put the main language first, which is how the row knows it."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        spoken, main = data.get("languages"), data.get("main_language")
+        if spoken and main:
+            if main not in spoken:
+                self.add_error("main_language", _("Choose one of the languages above."))
+            data["languages"] = [main, *(language for language in spoken if language != main)]
+        return data
+
+
+class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A member with the account behind it; a new one has no password and is given a link."""
+
+    username = forms.CharField(
+        label=_("User name"),
+        max_length=150,
+        validators=[User.username_validator],
+        widget=UnfoldAdminTextInputWidget,
+    )
+    email = forms.EmailField(label=_("E-mail"), required=False, widget=UnfoldAdminEmailInputWidget)
+    is_active = forms.BooleanField(
+        label=_("May sign in"),
+        required=False,
+        initial=True,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=_("Switch it off for somebody who has left; what they wrote stays."),
+    )
+
+    class Meta:
+        model = Member
+        fields = ["organization", "role", "display_name"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            user = self.instance.user
+            for name in ("username", "email", "is_active"):
+                self.initial[name] = getattr(user, name)
+
+    def clean_username(self) -> str:
+        """Refuse a name that somebody else has."""
+        name: str = User.normalize_username(self.cleaned_data["username"])
+        if User.objects.filter(username__iexact=name).exclude(pk=self.instance.user_id).exists():
+            raise ValidationError(_("This user name is taken."), code="taken")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to leave an organization without an owner."""
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        stays = data.get("role") == Member.Role.OWNER and data.get("is_active")
+        if self.instance.pk and not stays and self._was_last_owner():
+            raise ValidationError(
+                _("This is the last owner. Make somebody else an owner first."), code="last_owner"
+            )
+        return data
+
+    def _was_last_owner(self) -> bool:
+        # Locked until the save is committed: two owners cannot dismiss one another at once.
+        owners = (
+            Member.objects.of(self.instance.organization)
+            .filter(role=Member.Role.OWNER)
+            .order_by("pk")
+            .select_for_update(of=("self",))
+        )
+        able = [owner.pk for owner in owners.select_related("user") if owner.user.is_active]
+        return able == [self.instance.pk]
+
+    def save_user(self) -> User:
+        """Save the account; the member is saved by who calls."""
+        user = self.instance.user if self.instance.pk else User()
+        user.username = self.cleaned_data["username"]
+        user.email = self.cleaned_data["email"]
+        user.is_active = self.cleaned_data["is_active"]
+        if not user.pk:
+            user.set_unusable_password()
+        user.save()
+        return user

@@ -16,7 +16,7 @@ _TIME = re.compile(r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")
 
 
 def validate_hours(value: Any) -> None:
-    """Accept `{"mon": [["09:00", "18:00"], …], …}`: ordered spans, apart, no longer than the day."""
+    """Accept `{"mon": [["09:00", "18:00"], …], …}`: spans in order, apart, within the day."""
     if not isinstance(value, dict) or any(day not in DAYS for day in value):
         raise ValidationError(_("Business hours are given by days: mon … sun."), code="hours")
     for spans in value.values():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib.auth import get_backends
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -70,6 +72,18 @@ def validate_languages(value: list[str]) -> None:
 
 class User(AbstractUser):
     """A person who signs in; what they may do here is said by their Member."""
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """What the role grants. Being a superuser opens nothing: Django would skip the question."""
+        return any(backend.has_perm(self, perm, obj) for backend in _backends())
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Whether the role grants anything of an app."""
+        return any(backend.has_module_perms(self, app_label) for backend in _backends())
+
+
+def _backends() -> list[Any]:
+    return list(get_backends())
 
 
 class Organization(models.Model):

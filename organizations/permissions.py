@@ -1,18 +1,20 @@
-"""Who may do what, by role; the one place that says so."""
+"""Who may do what, by role; the one place that says so. Django asks it as its only backend."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model
 
 from organizations import access
 
-CHANGE = ("view", "add", "change", "delete")
-EDIT = ("view", "change")
 VIEW = ("view",)
+EDIT = ("view", "change")
+KEEP = ("view", "add", "change")
+ALL = ("view", "add", "change", "delete")
 
 
 def _grants(**models: tuple[str, ...]) -> set[str]:
@@ -28,12 +30,10 @@ def _grants(**models: tuple[str, ...]) -> set[str]:
 OPERATOR = _grants(
     chat__chat=VIEW,
     chat__session=VIEW,
-    chat__message=VIEW,
     chat__turn=VIEW,
     chat__handoff=VIEW,
-    chat__note=VIEW,
     chat__visitor=EDIT,
-    chat__customer=("view", "add", "change"),
+    chat__customer=KEEP,
     chat__contactrequest=EDIT,
     knowledge__faqentry=VIEW,
     knowledge__article=VIEW,
@@ -44,23 +44,24 @@ OPERATOR = _grants(
 
 OWNER = OPERATOR | _grants(
     organizations__organization=EDIT,
-    organizations__member=CHANGE,
-    organizations__widget=CHANGE,
-    organizations__agent=CHANGE,
-    knowledge__faqentry=CHANGE,
-    knowledge__article=CHANGE,
-    knowledge__document=CHANGE,
-    knowledge__category=CHANGE,
-    knowledge__contextentry=CHANGE,
+    organizations__member=KEEP,
+    organizations__widget=ALL,
+    organizations__agent=ALL,
+    knowledge__faqentry=ALL,
+    knowledge__article=ALL,
+    knowledge__document=ALL,
+    knowledge__category=ALL,
+    knowledge__contextentry=ALL,
     knowledge__passage=VIEW,
-    chat__customer=CHANGE,
+    chat__visitor=("view", "change", "delete"),
+    chat__customer=ALL,
     operators__availability=EDIT,
 )
 
-# Someone who runs the server but belongs to no organization sets organizations up and sees nothing
-# of what is said in them.
+# Who runs the server but belongs to no organization sets organizations up, and sees nothing of
+# what is said in them.
 SUPERUSER = _grants(
-    organizations__organization=CHANGE, organizations__member=CHANGE, organizations__user=CHANGE
+    organizations__organization=KEEP, organizations__member=KEEP, organizations__user=KEEP
 )
 
 
@@ -74,26 +75,20 @@ def permissions_of(user: AbstractBaseUser | AnonymousUser) -> set[str]:
     return set()
 
 
-class RoleBackend:
-    """Answers Django's questions about permissions from the member's role."""
+class RoleBackend(ModelBackend):
+    """Passwords as Django keeps them; permissions from the member's role, not from its tables."""
 
-    def authenticate(self, request: Any, **credentials: Any) -> None:
-        """Passwords are not checked here."""
+    def get_user_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:
+        """Everything the role grants; rows are kept apart by ScopedAdmin."""
+        if not hasattr(user_obj, "_role_permissions"):
+            user_obj._role_permissions = permissions_of(user_obj)
+        granted: set[str] = user_obj._role_permissions
+        return granted
 
-    def get_user(self, user_id: Any) -> None:
-        """Users are not loaded here."""
+    def get_group_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:
+        """There are no groups."""
+        return set()
 
-    def has_perm(
-        self, user: AbstractBaseUser | AnonymousUser, permission: str, row: Model | None = None
-    ) -> bool:
-        """Whether the role grants it; rows are kept apart by ScopedAdmin."""
-        return permission in self._cached(user)
-
-    def has_module_perms(self, user: AbstractBaseUser | AnonymousUser, app: str) -> bool:
-        """Whether the role grants anything of an app."""
-        return any(name.startswith(f"{app}.") for name in self._cached(user))
-
-    def _cached(self, user: Any) -> set[str]:
-        if not hasattr(user, "_role_permissions"):
-            user._role_permissions = permissions_of(user)
-        return user._role_permissions  # type: ignore[no-any-return]
+    def get_all_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:
+        """Everything the role grants."""
+        return self.get_user_permissions(user_obj, obj)

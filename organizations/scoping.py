@@ -1,8 +1,8 @@
-"""The wall between tenants: rows of an organization are reached only through `.of(organization)`."""
+"""The wall between tenants: an organization's rows are reached only by `.of(organization)`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -41,8 +41,8 @@ class OrganizationOwned(models.Model):
 
     # The first manager is the one Django itself uses (cascades, related objects, forms), so the
     # plain one stands first; the scoped one is what the product's code calls.
-    unscoped: models.Manager[Self] = models.Manager()
-    objects: ScopedManager[Self] = ScopedManager()
+    unscoped = models.Manager()
+    objects = ScopedManager()
 
     class Meta:
         abstract = True

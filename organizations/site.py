@@ -4,27 +4,45 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern
+from django.urls import URLPattern, reverse
 from django.utils.translation import gettext_lazy as _
+from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from organizations import access, dashboard
 
 
-class MemberAuthenticationForm(AdminAuthenticationForm):
+class MemberAuthenticationForm(AuthenticationForm):
     """Lets members in; Django's own form asks for `is_staff`, which says nothing here."""
 
     def confirm_login_allowed(self, user: Any) -> None:
         """Refuse those who are inactive or belong to no organization."""
-        if not user.is_active or not (access.member_of(user) or user.is_superuser):
+        if not is_welcome(user):
             raise ValidationError(
                 _("This account belongs to no organization. Ask its owner to add you."),
                 code="no_organization",
             )
+
+
+class FirstPasswordForm(SetPasswordForm):  # type: ignore[type-arg]
+    """Sets a password where there was none: there is no old one to ask for."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+
+
+def is_welcome(user: Any) -> bool:
+    """Whether the admin opens for a user: a member, or a superuser, who sets organizations up."""
+    return bool(user.is_active and (user.is_superuser or access.member_of(user)))
 
 
 class AssistantAdminSite(UnfoldAdminSite):
@@ -32,7 +50,7 @@ class AssistantAdminSite(UnfoldAdminSite):
 
     login_form = MemberAuthenticationForm
     index_template = "admin/start.html"
-    enable_nav_sidebar = False
+    index_title = _("Overview")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,8 +66,7 @@ class AssistantAdminSite(UnfoldAdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Members, and superusers who set organizations up."""
-        user: Any = request.user
-        return bool(user.is_active and (user.is_superuser or access.member_of(user)))
+        return is_welcome(request.user)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -57,4 +74,25 @@ class AssistantAdminSite(UnfoldAdminSite):
         """The start page: what is set up, and what happened today."""
         member = access.member_of(request.user)
         context = {"start": dashboard.of(member) if member else None, "member": member}
-        return super().index(request, {**(extra_context or {}), **context})
+        page: TemplateResponse = super().index(request, {**(extra_context or {}), **context})
+        return page
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """Change one's password, or set the first one, after a sign-in by a link."""
+        user: Any = request.user
+        if user.has_usable_password():
+            changed: HttpResponseBase = super().password_change(request, extra_context)
+            return changed
+        request.current_app = self.name
+        view = PasswordChangeView.as_view(
+            form_class=FirstPasswordForm,
+            success_url=reverse(f"{self.name}:password_change_done"),
+            extra_context={
+                **self.each_context(request),
+                **(extra_context or {}),
+                "title": _("Set a password"),
+            },
+        )
+        return view(request)

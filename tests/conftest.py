@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.test import Client
 
 from chat import identity
 from chat.models import Visitor
 from chat.protocol import Page
 from chat.visitor import Visit
 from organizations.models import Agent, Member, Organization, User, Widget
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_folder() -> None:
+    """WhiteNoise warns of a folder that is not there, and warnings are errors."""
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 
 
 @dataclass
@@ -46,13 +55,13 @@ def build(slug: str) -> House:
     widget = Widget.unscoped.create(
         organization=organization, name="default", agent=agent, languages=["en", "ru"]
     )
-    members = [
+    owner, operator = (
         Member.unscoped.create(
             organization=organization, user=User.objects.create_user(f"{slug}-{role}"), role=role
         )
         for role in (Member.Role.OWNER, Member.Role.OPERATOR)
-    ]
-    return House(organization, *members, agent, widget)
+    )
+    return House(organization, owner, operator, agent, widget)
 
 
 @pytest.fixture
@@ -71,3 +80,11 @@ def globex(db: None) -> House:
 def outsider(db: None) -> User:
     """A user who is a member of nothing."""
     return User.objects.create_user("outsider")
+
+
+def client_of(user: User | Member | None) -> Client:
+    """A browser that speaks English, in which somebody, or nobody, is signed in."""
+    client = Client(headers={"accept-language": "en"})
+    if user is not None:
+        client.force_login(user.user if isinstance(user, Member) else user)
+    return client

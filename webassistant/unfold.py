@@ -27,6 +27,13 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": _("Web Assistant"),
     "SITE_HEADER": _("Web Assistant"),
     "SITE_SYMBOL": "forum",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("admin/favicon.svg"),
+        }
+    ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,

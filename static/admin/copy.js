@@ -1,13 +1,15 @@
-// Copies the line beside a "Copy" button; used by the widget's admin page.
+// Copies the line beside a "Copy" button, and says so on it; loaded on every page of the admin.
 document.addEventListener("click", async ({ target }) => {
   const button = target instanceof Element ? target.closest("[data-copy]") : null;
   const code = button?.parentElement?.querySelector("code");
-  if (!button || !code) return;
-  try {
-    await navigator.clipboard.writeText(code.textContent ?? "");
-    button.classList.add("is-copied");
-  } catch {
-    // Without https the clipboard is closed to pages: select the line, so that Ctrl+C copies it.
-    getSelection()?.selectAllChildren(code);
-  }
+  if (!(button instanceof HTMLElement) || !code) return;
+  getSelection()?.selectAllChildren(code);
+  // Without https the clipboard is closed to pages: the line is selected, so Ctrl+C copies it.
+  if (!navigator.clipboard) return;
+  const words = button.textContent;
+  await navigator.clipboard.writeText(code.textContent ?? "");
+  if (!button.dataset.copy || words === button.dataset.copy) return;
+  button.setAttribute("aria-live", "polite");
+  button.textContent = button.dataset.copy;
+  setTimeout(() => { button.textContent = words; }, 2000);
 });

@@ -1,0 +1,298 @@
+"""Admin pages of dialogues: chats to read, visits, and the receipt of every answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
+
+from chat import snapshots
+from chat.models import Chat, Message, Note, Session, Turn
+from organizations.admin import ReadOnlyAdmin
+
+
+def stars(rating: int | None) -> str:
+    """A rating as people draw it."""
+    return f"{'★' * rating}{'☆' * (5 - rating)}" if rating else "—"
+
+
+def title_of(chat: Chat) -> str:
+    """A chat's own name, or the first words of its visit."""
+    return chat.name or chat.session.title or str(chat)
+
+
+def chat_link(chat: Chat) -> SafeString:
+    """The way to a chat's transcript."""
+    address = reverse("admin:chat_chat_change", args=[chat.pk])
+    return format_html('<a class="row-link" href="{}">{}</a>', address, title_of(chat))
+
+
+def chat_links(chats: QuerySet[Chat]) -> SafeString:
+    """The ways to several transcripts, a line each."""
+    links = ((chat_link(chat),) for chat in chats.select_related("session"))
+    return format_html_join(mark_safe("<br>"), "{}", links)
+
+
+@admin.register(Chat)
+class ChatAdmin(ReadOnlyAdmin):
+    """Transcripts, with internal notes and the receipt of every answer."""
+
+    list_display = ["title", "person", "widget", "mode", "operator", "seq", "rating", "updated_at"]
+    list_filter = [
+        "mode",
+        "type",
+        "session__widget",
+        "operator",
+        "session__satisfaction_rating",
+        "updated_at",
+    ]
+    search_fields = ["name", "chat_id", "session__title"]
+    search_help_text = _("Words of the dialogue, or the visitor's e-mail")
+    date_hierarchy = "created_at"
+    ordering = ["-updated_at"]
+    list_select_related = [
+        "session__widget",
+        "session__visitor",
+        "session__customer",
+        "operator__user",
+    ]
+    fieldsets = [
+        (None, {"fields": ["transcript"]}),
+        (
+            _("Facts"),
+            {
+                "fields": [
+                    "mode",
+                    "operator",
+                    "person",
+                    "visit",
+                    "widget",
+                    "rating",
+                    "rating_comment",
+                    "page",
+                    "type",
+                    "created_at",
+                    "updated_at",
+                    "closed_at",
+                ]
+            },
+        ),
+        (_("Receipts of the answers"), {"fields": ["receipts"]}),
+        (
+            _("For support"),
+            {"classes": ["collapse"], "fields": ["chat_id", "epoch", "seq", "ai_context"]},
+        ),
+    ]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """By title, by the words of the dialogue, and by the person's e-mail."""
+        found, _repeats = super().get_search_results(request, queryset, search_term)
+        organization = self.organization_of(request)
+        if not search_term or organization is None:
+            return found, False
+        # Apart, so that a chat with many matching lines is found once.
+        said = Message.objects.of(organization).filter(content__icontains=search_term)
+        match = Q(pk__in=said.values("chat_id"))
+        for person in ("session__customer", "session__visitor__customer"):
+            match |= Q(**{f"{person}__email__icontains": search_term})
+            match |= Q(**{f"{person}__name__icontains": search_term})
+        match |= Q(contact_requests__email__icontains=search_term)
+        return queryset.filter(Q(pk__in=found.values("pk")) | match).distinct(), False
+
+    @admin.display(description=_("title"), ordering="session__title")
+    def title(self, chat: Chat) -> str:
+        """The chat's name, or the first words."""
+        return title_of(chat)
+
+    @admin.display(description=_("visitor"))
+    def person(self, chat: Chat) -> SafeString:
+        """The customer, or the anonymous visitor."""
+        someone = chat.session.customer or chat.session.visitor
+        if someone is None:
+            return SafeString("—")
+        address = reverse(f"admin:chat_{someone._meta.model_name}_change", args=[someone.pk])
+        return format_html('<a class="row-link" href="{}">{}</a>', address, someone)
+
+    @admin.display(description=_("widget"), ordering="session__widget__name")
+    def widget(self, chat: Chat) -> str:
+        """The widget it came through."""
+        return chat.session.widget.name
+
+    @admin.display(description=_("visit"))
+    def visit(self, chat: Chat) -> SafeString:
+        """The session it belongs to."""
+        address = reverse("admin:chat_session_change", args=[chat.session_id])
+        return format_html('<a class="row-link" href="{}">{}</a>', address, chat.session)
+
+    @admin.display(description=_("page"))
+    def page(self, chat: Chat) -> str:
+        """Where the visitor was last."""
+        return chat.session.page_url
+
+    @admin.display(description=_("rating"), ordering="session__satisfaction_rating")
+    def rating(self, chat: Chat) -> str:
+        """The visit's rating in stars."""
+        return stars(chat.session.satisfaction_rating)
+
+    @admin.display(description=_("comment"))
+    def rating_comment(self, chat: Chat) -> str:
+        """What the visitor said to the rating."""
+        return chat.session.rating_comment
+
+    @admin.display(description=_("dialogue"))
+    def transcript(self, chat: Chat) -> SafeString:
+        """The dialogue, its notes where they were written."""
+        people = "author__user"
+        lines = Message.objects.of(chat.organization).filter(chat=chat).select_related(people)
+        notes = Note.objects.of(chat.organization).filter(chat=chat).select_related(people)
+        places: list[tuple[int, int, dict[str, Any]]] = []
+        for line in lines:
+            body = snapshots.message_body(line, chat.session.widget)
+            # `chat.markdown` has sanitised it for the visitor already.
+            html = mark_safe(body.html)  # noqa: S308
+            places.append((line.seq, 0, {"line": line, "body": body, "html": html}))
+        places += [(note.after_seq, note.pk, {"note": note}) for note in notes]
+        entries = [entry for _seq, _order, entry in sorted(places, key=lambda place: place[:2])]
+        return render_to_string("chat/transcript.html", {"entries": entries})
+
+    @admin.display(description=_("answers"))
+    def receipts(self, chat: Chat) -> SafeString:
+        """What each answer rested on, took and cost."""
+        turns = Turn.objects.of(chat.organization).filter(chat=chat).order_by("pk")
+        return render_to_string("chat/receipts.html", {"turns": turns})
+
+
+@admin.register(Session)
+class SessionAdmin(ReadOnlyAdmin):
+    """Visits."""
+
+    list_display = ["__str__", "person", "widget", "language", "is_active", "rating", "created_at"]
+    list_filter = ["is_active", "language", "widget", "satisfaction_rating", "created_at"]
+    search_fields = ["title", "page_url", "customer__email", "session_uuid"]
+    list_select_related = ["widget", "customer", "visitor"]
+    ordering = ["-created_at"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "title",
+                    "chats",
+                    "visitor",
+                    "customer",
+                    "widget",
+                    "language",
+                    "is_active",
+                    "rating",
+                    "rating_comment",
+                    "created_at",
+                    "updated_at",
+                    "ended_at",
+                ]
+            },
+        ),
+        (_("Page"), {"fields": ["page_url", "page_title", "page_context"]}),
+        (_("For support"), {"classes": ["collapse"], "fields": ["session_uuid"]}),
+    ]
+
+    @admin.display(description=_("visitor"))
+    def person(self, session: Session) -> str:
+        """The customer, or the anonymous visitor."""
+        return str(session.customer or session.visitor)
+
+    @admin.display(description=_("rating"), ordering="satisfaction_rating")
+    def rating(self, session: Session) -> str:
+        """The rating in stars."""
+        return stars(session.satisfaction_rating)
+
+    @admin.display(description=_("chats"))
+    def chats(self, session: Session) -> SafeString:
+        """The ways to its transcripts."""
+        found = Chat.objects.of(session.organization).filter(session=session).order_by("pk")
+        return chat_links(found)
+
+
+@admin.register(Turn)
+class TurnAdmin(ReadOnlyAdmin):
+    """Receipts of answers."""
+
+    list_display = [
+        "__str__",
+        "dialogue",
+        "status",
+        "model",
+        "tokens",
+        "cost",
+        "took",
+        "created_at",
+    ]
+    list_filter = ["status", "model", "created_at"]
+    search_fields = ["chat__chat_id", "chat__session__title", "model", "error"]
+    list_select_related = ["chat__session"]
+    ordering = ["-pk"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "dialogue",
+                    "status",
+                    "error",
+                    "model",
+                    "prompt_version",
+                    "prompt_tokens",
+                    "completion_tokens",
+                    "cost",
+                    "timings",
+                    "created_at",
+                    "finished_at",
+                ]
+            },
+        ),
+        (_("Grounds"), {"fields": ["sources", "facts"]}),
+        (
+            _("For support"),
+            {
+                "classes": ["collapse"],
+                "fields": [
+                    "from_seq",
+                    "upto_seq",
+                    "epoch",
+                    "attempt",
+                    "failures",
+                    "widened",
+                    "due_at",
+                    "dispatched_at",
+                    "lease_until",
+                    "shown_at",
+                    "draft",
+                ],
+            },
+        ),
+    ]
+
+    @admin.display(description=_("chat"), ordering="chat")
+    def dialogue(self, turn: Turn) -> SafeString:
+        """The way to the transcript."""
+        return chat_link(turn.chat)
+
+    @admin.display(description=_("tokens"))
+    def tokens(self, turn: Turn) -> str:
+        """Of the prompt and of the answer."""
+        if turn.prompt_tokens is None and turn.completion_tokens is None:
+            return "—"
+        return f"{turn.prompt_tokens or 0} + {turn.completion_tokens or 0}"
+
+    @admin.display(description=_("time, ms"))
+    def took(self, turn: Turn) -> str:
+        """From the question to the whole answer."""
+        return str(turn.timings.get("total", "—"))

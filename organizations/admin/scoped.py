@@ -1,0 +1,196 @@
+"""The bases of every admin page over rows of an organization; they keep the page inside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.utils import get_fields_from_path, unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import Field, ForeignKey, Model, QuerySet, URLField
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.functional import Promise
+from unfold.admin import ModelAdmin
+
+from organizations import access
+from organizations.models import Organization
+from organizations.scoping import OrganizationOwned
+
+
+class OwnFilter(admin.RelatedFieldListFilter):
+    """A filter by a related row that offers own rows only."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        """Own rows as choices."""
+        rows = model_admin.own_rows(request, field.related_model)
+        return [(row.pk, str(row)) for row in rows]
+
+
+class ScopedAdmin(ModelAdmin):
+    """Shows, offers and saves rows of the organization of whoever looks, and no others.
+
+    What a role may do is said in `organizations.permissions`. A page whose app has verbs for
+    writing overrides `store`. An action on one row takes that row from `own_row`, does nothing by
+    GET, and asks first with `ask`.
+    """
+
+    list_fullwidth = True
+    compressed_fields = True
+    warn_unsaved_form = True
+    list_per_page = 50
+    # What Django 6 does by itself.
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}
+
+    # --- whose rows ---------------------------------------------------------------------------
+
+    def organization_of(self, request: HttpRequest) -> Organization | None:
+        """The organization of the signed-in member."""
+        if not hasattr(request, "_organization"):
+            member = access.member_of(request.user)
+            request._organization = member.organization if member else None  # type: ignore[attr-defined]
+        found: Organization | None = request._organization  # type: ignore[attr-defined]
+        return found
+
+    def own_rows(self, request: HttpRequest, model: type[Model]) -> QuerySet[Any]:
+        """The rows of a model that may be offered as choices; none of a model without an owner."""
+        organization = self.organization_of(request)
+        if organization is None or not issubclass(model, OrganizationOwned):
+            return model._default_manager.none()
+        return model.objects.of(organization)
+
+    def own_row(self, request: HttpRequest, object_id: str) -> Any:
+        """The row of an action's address, or 404."""
+        row = self.get_object(request, unquote(str(object_id)))
+        if row is None:
+            raise Http404
+        return row
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Own rows only."""
+        rows: QuerySet[Any] = super().get_queryset(request)
+        organization = self.organization_of(request)
+        return rows.filter(organization=organization) if organization else rows.none()
+
+    def is_own(self, request: HttpRequest, row: Any) -> bool:
+        """Whether a row (or its id, which is what the theme gives for actions) is an own row."""
+        if row is None:
+            return True
+        organization = self.organization_of(request)
+        if organization is None:
+            return False
+        if isinstance(row, OrganizationOwned):
+            return bool(row.organization_id == organization.pk)
+        return self.get_object(request, unquote(str(row))) is not None
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """By role, for own rows."""
+        return bool(super().has_view_permission(request, None)) and self.is_own(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """By role, for own rows."""
+        return bool(super().has_change_permission(request, None)) and self.is_own(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """By role, for own rows."""
+        return bool(super().has_delete_permission(request, None)) and self.is_own(request, obj)
+
+    def ask(
+        self,
+        request: HttpRequest,
+        row: Any,
+        *,
+        title: str | Promise,
+        text: str | Promise,
+        button: str | Promise,
+        form: forms.Form | None = None,
+    ) -> HttpResponse:
+        """The page that an action shows before it acts, with a form or just a button."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "text": text,
+            "button": button,
+            "form": form,
+            "original": row,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/ask.html", context)
+
+    # --- what is offered ----------------------------------------------------------------------
+
+    def formfield_for_foreignkey(
+        self, field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Choices from own rows only."""
+        kwargs.setdefault("queryset", self.own_rows(request, field.related_model))
+        return super().formfield_for_foreignkey(field, request, **kwargs)
+
+    def formfield_for_manytomany(self, field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Choices from own rows only."""
+        kwargs.setdefault("queryset", self.own_rows(request, field.related_model))
+        return super().formfield_for_manytomany(field, request, **kwargs)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """Filters by related rows offer own rows only."""
+        return [
+            (item, OwnFilter) if isinstance(item, str) and self._is_relation(item) else item
+            for item in super().get_list_filter(request)
+        ]
+
+    def _is_relation(self, path: str) -> bool:
+        last = get_fields_from_path(self.model, path)[-1]
+        return isinstance(last, Field) and last.is_relation
+
+    # --- what is saved ------------------------------------------------------------------------
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The organization is never chosen: it is that of whoever saves."""
+        return [*(super().get_exclude(request, obj) or []), "organization"]
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm[Any]]:
+        """A form whose new row is in the organization before it is validated."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        organization = self.organization_of(request)
+
+        class Inside(form):
+            def __init__(self, *args: Any, **inner: Any) -> None:
+                super().__init__(*args, **inner)
+                if self.instance.organization_id is None and organization:
+                    self.instance.organization = organization
+
+            def _get_validation_exclusions(self) -> set[str]:
+                # Unique constraints over the organization are checked though it is no field.
+                return set(super()._get_validation_exclusions()) - {"organization"}
+
+        return Inside
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Keep a row in the organization of whoever saves it."""
+        organization = self.organization_of(request)
+        if organization is None or obj.organization_id != organization.pk:
+            raise PermissionDenied
+        self.store(request, obj, form, change)
+
+    def store(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save the row; an app with verbs calls its own here."""
+        super().save_model(request, obj, form, change)
+
+
+class ReadOnlyAdmin(ScopedAdmin):
+    """A page to look at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds such rows by hand."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes them."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes them."""
+        return False

@@ -1,0 +1,136 @@
+"""A row of every model for one organization, each marked with the organization's own word."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model
+from django.utils import timezone
+
+from chat.models import (
+    Chat,
+    ContactRequest,
+    Customer,
+    Handoff,
+    Message,
+    Note,
+    Session,
+    Turn,
+    Visitor,
+)
+from knowledge.models import Article, Category, ContextEntry, Document, FAQEntry, Passage
+from operators.models import Availability
+from organizations.models import Agent, Member, Widget
+from organizations.scoping import OrganizationOwned
+from tests.conftest import House
+
+Rows = dict[type[Model], Any]
+
+
+def owned_models() -> Iterable[type[OrganizationOwned]]:
+    """Every model whose rows belong to an organization."""
+    return [model for model in apps.get_models() if issubclass(model, OrganizationOwned)]
+
+
+def word_of(house: House) -> str:
+    """The word that stands in every text of the organization, and nowhere else."""
+    return f"{house.organization.slug}word"
+
+
+def fill(house: House) -> Rows:
+    """One row of every model, with the organization's word in its texts."""
+    word = word_of(house)
+    rows: Rows = {Member: house.operator, Agent: house.agent, Widget: house.widget}
+
+    def add(model: type[Any], /, **fields: Any) -> Any:
+        rows[model] = model.unscoped.create(organization=house.organization, **fields)
+        return rows[model]
+
+    Member.objects.of(house.organization).update(display_name=word)
+    Agent.objects.of(house.organization).update(name=word, model=word, instructions=word)
+    Widget.objects.of(house.organization).update(name=word, bot_name=word, welcome_message=word)
+    for row in (house.owner, house.operator, house.agent, house.widget):
+        row.refresh_from_db()
+    house.widget.agent = house.agent
+
+    category = add(Category, name=word)
+    category.agents.add(house.agent)
+    knowledge = {"category": category, "status": "ready"}
+    faq = add(FAQEntry, question=word, answer=word, **knowledge)
+    add(Article, title=word, body=word, **knowledge)
+    add(Document, title=word, file=f"documents/{word}.txt", **knowledge)
+    add(
+        Passage,
+        faq=faq,
+        heading=word,
+        text=word,
+        language="en",
+        category=category,
+        embedder=word,
+        embedding=[0.0] * 1024,
+    )
+    add(ContextEntry, key=word, value=word, category=word, agent=house.agent)
+    add(Availability, member=house.operator)
+
+    customer = add(Customer, name=word, username=word, email=f"{word}@example.com")
+    visitor = house.visitor()
+    Visitor.objects.of(house.organization).update(
+        customer=customer, browser=word, user_agent=word, device_type=word
+    )
+    visitor.refresh_from_db()
+    rows[Visitor] = visitor
+    session = add(
+        Session,
+        widget=house.widget,
+        visitor=visitor,
+        customer=customer,
+        title=word,
+        language="en",
+        page_url=f"https://{word}.example/",
+        satisfaction_rating=5,
+        rating_comment=word,
+    )
+    chat = add(
+        Chat,
+        session=session,
+        name=word,
+        seq=2,
+        mode="operator",
+        operator=house.operator,
+    )
+    turn = add(
+        Turn,
+        chat=chat,
+        from_seq=1,
+        upto_seq=1,
+        epoch=1,
+        due_at=timezone.now(),
+        status="done",
+        model=word,
+        sources=[{"title": word, "score": 1}],
+    )
+    line = {"chat": chat, "content": word}
+    add(Message, **line, seq=1, role="user", sender=visitor.sender, client_id=uuid.uuid4())
+    add(Message, **line, seq=2, role="assistant", sender="assistant", turn=turn, model=word)
+    add(Note, **line, author=house.operator, client_id=uuid.uuid4(), after_seq=2)
+    add(Handoff, chat=chat, reason="asked", operator=house.operator, requested_at=timezone.now())
+    add(
+        ContactRequest,
+        chat=chat,
+        client_id=uuid.uuid4(),
+        name=word,
+        text=word,
+        email=f"{word}@example.com",
+    )
+    return rows
+
+
+def snapshot(house: House) -> dict[str, list[Any]]:
+    """Everything an organization owns, to be compared with later."""
+    return {
+        model.__name__: list(model.objects.of(house.organization).order_by("pk").values())
+        for model in owned_models()
+    }
