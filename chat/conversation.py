@@ -143,8 +143,8 @@ def change_mode(
     locked.epoch += 1
     locked.operator = operator if mode == Mode.OPERATOR else None
     locked.closed_at = timezone.now() if mode == Mode.CLOSED else None
-    if mode != Mode.AI or event == Event.LEFT:
-        # Lines written to people, or before them, are theirs to answer.
+    if mode != Mode.AI:
+        # What was asked before a person was called is that person's to answer.
         locked.answered_seq = locked.seq
     locked.save(update_fields=["mode", "epoch", "operator", "closed_at", "answered_seq"])
     handoff = _record_handoff(locked, event, operator, reason)
@@ -157,6 +157,9 @@ def change_mode(
         author=operator or (before if event == Event.LEFT else None),
     )
     _announce(locked, event, handoff)
+    if mode == Mode.AI:
+        # What nobody answered while people had the chat, the assistant does now.
+        _answer_the_rest(locked, locked.answered_seq)
     events.tell(event, locked.chat_id, actor)
     return line
 
