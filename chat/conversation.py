@@ -35,19 +35,17 @@ Event = Message.Event
 
 def lock(chat: Chat) -> Chat:
     """The chat as it is now, held until the transaction ends."""
-    # Only the chat's own row: locking the joined ones would make chats wait for each other.
-    return (
-        Chat.objects.of(chat.organization)
-        .select_for_update(of=("self",))
-        .select_related(
-            "organization",
-            "session__widget__agent",
-            "session__visitor",
-            "session__customer",
-            "operator__user",
-        )
-        .get(pk=chat.pk)
-    )
+    chats = Chat.objects.of(chat.organization)
+    # Locked first and read afterwards: a join in the locking query would come from before the
+    # wait, so that a chat just taken would show its new holder's id beside no holder at all.
+    chats.select_for_update().values_list("pk").get(pk=chat.pk)
+    return chats.select_related(
+        "organization",
+        "session__widget__agent",
+        "session__visitor",
+        "session__customer",
+        "operator__user",
+    ).get(pk=chat.pk)
 
 
 def open_session(visitor: Visitor, widget: Widget, page: Page, language: str) -> Session:
