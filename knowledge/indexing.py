@@ -35,7 +35,12 @@ def index(kind: str, item_id: int, content_hash: str) -> bool:
     what was embedded. Raises AIError when trying again may help; every other trouble ends in the
     piece's `failed` status with the reason.
     """
-    item = KINDS[kind].unscoped.filter(pk=item_id, content_hash=content_hash).first()
+    item = (
+        KINDS[kind]
+        .unscoped.filter(pk=item_id, content_hash=content_hash)
+        .exclude(status=Knowledge.Status.READY)
+        .first()
+    )
     if item is None:
         return False
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -114,7 +115,9 @@ def test_handed_back_chat_is_the_assistants(acme: House, waiting_chat: Chat) -> 
     assert chat.handoffs.get().outcome == "handed_back"
     # Nothing old is answered again; the next question is.
     assert not Turn.unscoped.filter(status="queued").exists()
-    visitor.say(chat.session.visitor, acme.visit, "And two?", uuid.uuid4())
+    person = chat.session.visitor
+    assert person is not None
+    visitor.say(person, acme.visit, "And two?", uuid.uuid4())
     assert asked(Turn.unscoped.get(status="queued")) == ["And two?"]
 
 
@@ -123,6 +126,7 @@ def test_question_nobody_answered_is_the_assistants_after_the_hand_back(
 ) -> None:
     desk.accept(waiting_chat, acme.operator)
     person = waiting_chat.session.visitor
+    assert person is not None
     visitor.say(person, acme.visit, "One?", uuid.uuid4())
     desk.reply(waiting_chat, acme.operator, "Ten.", uuid.uuid4())
     visitor.say(person, acme.visit, "Two?", uuid.uuid4())
@@ -165,7 +169,7 @@ def test_outsider_can_do_nothing(acme: House, globex: House, waiting_chat: Chat)
     stranger = globex.operator
     with pytest.raises(desk.UnknownChat):
         desk.find(stranger, waiting_chat.chat_id)
-    attempts = [
+    attempts: list[Callable[[], object]] = [
         lambda: desk.accept(waiting_chat, stranger),
         lambda: desk.reply(waiting_chat, stranger, "Hi", uuid.uuid4()),
         lambda: desk.add_note(waiting_chat, stranger, "Hi", uuid.uuid4()),

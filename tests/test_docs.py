@@ -69,7 +69,7 @@ def test_provider_example_of_the_readme_runs() -> None:
     example = re.search(r"```python\n(from chat\.context.*?)```", README, re.DOTALL)
     assert example is not None
     names: dict[str, object] = {}
-    exec(compile(example[1], "README.md", "exec"), names)  # noqa: S102  (our own text)
+    exec(compile(example[1], "README.md", "exec"), names)
     orders = names["orders"]
     try:
         assert orders in context._providers

@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,14 +48,10 @@ def modules() -> Iterator[str]:
 
 
 @pytest.mark.browser
-def test_the_dialogue_keeps_its_promises_in_a_browser(chromium: str, modules: str) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page()
-        page.goto(f"{modules}/tests/js/")
-        results = dict(page.evaluate(RUN))
-        browser.close()
+def test_the_dialogue_keeps_its_promises_in_a_browser(chromium: Browser, modules: str) -> None:
+    page = chromium.new_page()
+    page.goto(f"{modules}/tests/js/")
+    results = dict(page.evaluate(RUN))
+    page.close()
     assert len(results) > 40
     assert {name: error for name, error in results.items() if error} == {}

@@ -1,0 +1,96 @@
+"""WCAG 2.2 AA as far as axe-core can tell, on every page people use; and the keyboard alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import People, Site
+from tests.browser.test_main_job import open_widget, say
+
+pytestmark = pytest.mark.browser
+
+RULES = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    }
+}
+
+
+def trouble(page: Page, context: str | None = None) -> list[str]:
+    """What axe-core finds wrong, a line each."""
+    found: Any = Axe().run(page, context=context, options=RULES).response
+    return [
+        f"{violation['id']}: {node['target']} {node['failureSummary']}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("locale", ["ru-RU", "en-GB"])
+def test_widget(site: Site, people: People, scheme: str, locale: str) -> None:
+    visitor = people.arrive(locale=locale, color_scheme=scheme)
+    frame = open_widget(visitor, f"{site.address}/")
+    say(frame, "Как можно оплатить тур?")
+    expect(frame.locator("#log .sources")).to_be_visible()
+    assert trouble(visitor) == []
+    frame.locator("#menu").click()
+    assert trouble(visitor) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_console(site: Site, people: People, scheme: str, width: int) -> None:
+    visitor = people.arrive()
+    frame = open_widget(visitor, f"{site.address}/")
+    say(frame, "Как отменить бронирование?")
+    expect(frame.locator("#log .sources")).to_be_visible()
+    frame.locator("#ask-person").click()
+    operator = people.arrive(color_scheme=scheme, width=width)
+    operator.goto(site.sign_in_link("timur"))
+    operator.get_by_role("button", name="Войти").click()
+    expect(operator.locator(".is-waiting .desk-chat").first).to_be_visible()
+    assert trouble(operator, "#console") == []
+    operator.locator(".is-waiting .desk-chat").first.click()
+    operator.get_by_role("button", name="Взять чат").click()
+    expect(operator.get_by_role("textbox", name="Напишите посетителю")).to_be_enabled()
+    assert trouble(operator, "#console") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/", "/tours/bolgar/", "/about/", "/embed/"])
+def test_demo(site: Site, people: People, scheme: str, path: str) -> None:
+    visitor = people.arrive(color_scheme=scheme)
+    visitor.goto(site.address + path)
+    assert trouble(visitor) == []
+
+
+def test_conversation_by_keyboard_alone(site: Site, people: People) -> None:
+    visitor = people.arrive()
+    visitor.goto(f"{site.address}/embed/")
+    bubble = visitor.get_by_role("button", name="Открыть чат")
+    expect(bubble).to_be_visible()
+    bubble.focus()
+    visitor.keyboard.press("Enter")
+    frame = visitor.frame_locator("iframe")
+    expect(frame.get_by_role("textbox")).to_be_focused()
+    visitor.keyboard.type("Где находится ваш офис?")
+    visitor.keyboard.press("Enter")
+    expect(frame.locator("#log")).to_contain_text("Баумана")
+    visitor.keyboard.press("Escape")
+    expect(bubble).to_be_focused()
+
+
+def test_page_at_double_size_has_no_sideways_scroll(site: Site, people: People) -> None:
+    # 200 % zoom of a 1280 px window is a window of 640 px.
+    visitor = people.arrive(width=640, height=450)
+    open_widget(visitor, f"{site.address}/")
+    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert not visitor.evaluate(wide)
+    for frame in visitor.frames:
+        assert not frame.evaluate(wide)
