@@ -5,70 +5,55 @@ This is what a host project writes: a function from the question and the chat to
 
 from __future__ import annotations
 
-import re
-from datetime import date
-
 from django.urls import reverse
-from django.utils import formats, timezone, translation
+from django.utils import translation
 
 from chat.context import Fact, provider
 from chat.models import Chat
+from demo import asking
 from demo.content.settings import ORGANIZATION
-from demo.tours import TOURS, Tour
+from demo.content.tour import Tour
+from demo.tours import nearest, price, today, written
+from knowledge import retrieval
 
-SLUG = ORGANIZATION["slug"]
-_GENERAL = re.compile(
-    r"\b(как(ие|ой)\s+(\w+\s+){0,2}(тур|экскурси)\w*|куда\s+(\w+\s+){0,2}(поехать|съездить)"
-    r"|ближайш\w+\s+(\w+\s+){0,2}(тур|экскурси|дат|поездк)\w*|(список|все)\s+тур\w*"
-    r"|(what|which)\s+(\w+\s+){0,2}tours?|next\s+(tours?|dates?|departures?)|list\s+of\s+tours)\b",
-    re.IGNORECASE,
-)
-_ABOUT = re.compile(
-    r"\b(тур\w*|экскурси\w*|поездк\w*|забронир\w*|брон\w*|дат[аыуе]\w*|когда|мест\w*|стоит|стоимост\w*"
-    r"|цен[аыуе]\w*|сколько|tours?|trips?|book\w*|dates?|when|places?|seats?|price|cost|how\s+much"
-    r"|расскаж\w*|tell\s+me|программ\w*|program\w*)\b",
-    re.IGNORECASE,
-)
 NEAREST = 3
+LABELS = {
+    "ru": ("Цена", "Длительность", "Ближайшие даты", "осталось мест", "Место сбора"),
+    "en": ("Price", "Duration", "Next dates", "places left", "Meeting point"),
+}
 
 
 @provider
 def tours(question: str, chat: Chat) -> list[Fact]:
     """The tours a question names, or the nearest ones when it asks for tours at all."""
-    if chat.organization.slug != SLUG:
+    if chat.organization.slug != ORGANIZATION["slug"]:
         return []
-    lowered = question.lower().replace("ё", "е")
-    today = timezone.localdate()
-    named = [tour for tour in TOURS if any(name in lowered for name in tour.names)]
-    language = "en" if re.search("[a-z]", lowered) and not re.search("[а-я]", lowered) else "ru"
-    if named and _ABOUT.search(lowered):
-        return [describe(tour, language, today, dates=3) for tour in named[:NEAREST]]
-    if _GENERAL.search(lowered):
-        soonest = sorted(TOURS, key=lambda tour: tour.departures(today)[0].day)
-        return [describe(tour, language, today, dates=1) for tour in soonest[:NEAREST]]
+    plain = asking.plain(question)
+    language = retrieval.language_of(question, chat.session.language)
+    named = asking.tours_named(plain)
+    if named and asking.asks_particulars(plain):
+        return [describe(tour, language, dates=3) for tour in named[:NEAREST]]
+    if not named and asking.asks_for_tours(plain, on_tour_page=bool(chat.session.page_context)):
+        soonest = nearest(NEAREST, asking.weekdays_named(plain))
+        return [describe(tour, language, dates=1) for tour in soonest]
     return []
 
 
-def describe(tour: Tour, language: str, today: date, dates: int) -> Fact:
-    """A tour as facts in the visitor's language."""
-    is_russian = language == "ru"
+def describe(tour: Tour, language: str, dates: int) -> Fact:
+    """A tour with so many of its next dates, in the visitor's language."""
+    cost, duration, days, left, meeting = LABELS[language]
     with translation.override(language):
         departures = [
-            (formats.date_format(departure.day, "j E" if is_russian else "j F"), departure.places_left)
-            for departure in tour.departures(today)[:dates]
+            f"{written(departure.day)} ({left}: {departure.places_left})"
+            for departure in tour.departures(today(), dates)
         ]
-    words = (
-        ("Цена", "Длительность", "Даты", "осталось мест")
-        if is_russian
-        else ("Price", "Duration", "Dates", "places left")
-    )
-    left = [f"{day} ({words[3]}: {places})" for day, places in departures]
     return Fact(
         title=tour.title[language],
         lines={
-            words[0]: f"{tour.price:,} ₽".replace(",", " "),
-            words[1]: tour.duration[language],
-            words[2]: "; ".join(left),
+            cost: price(tour, language),
+            duration: tour.duration[language],
+            days: "; ".join(departures),
+            meeting: tour.meeting[language],
         },
         url=reverse("demo:tour", args=[tour.slug]),
     )

@@ -1,14 +1,21 @@
-"""Puts the demo in, and takes it out again."""
+"""Puts the demo in, and takes it out again; called by `manage.py demo`."""
 
 from __future__ import annotations
 
 from django.db import transaction
 
+from ai.interface import AIError
 from chat.models import Session
 from demo.content import faq_en, faq_ru, settings
-from knowledge import entries
+from knowledge import entries, indexing
 from knowledge.models import Category, ContextEntry, FAQEntry
-from organizations.models import Agent, Member, Organization, User, Widget
+from organizations.models import Agent, Language, Member, Organization, User, Widget
+
+FAQ = {Language.RUSSIAN: faq_ru.ENTRIES, Language.ENGLISH: faq_en.ENTRIES}
+
+
+class NameTaken(Exception):
+    """A user name of the demo belongs to somebody who is not of the demo."""
 
 
 def exists() -> bool:
@@ -18,34 +25,21 @@ def exists() -> bool:
 
 @transaction.atomic
 def put_in() -> Organization:
-    """Make what is not there yet; running it twice changes nothing."""
-    slug = settings.ORGANIZATION["slug"]
+    """Make what is not there yet; what the owner has changed since stays as it is.
+
+    Raises NameTaken and then changes nothing.
+    """
     organization, _made = Organization.objects.get_or_create(
-        slug=slug, defaults=settings.ORGANIZATION
+        slug=settings.ORGANIZATION["slug"], defaults=settings.ORGANIZATION
     )
-    for username, role, first, last in settings.PEOPLE:
-        user, is_new = User.objects.get_or_create(
-            username=username, defaults={"first_name": first, "last_name": last}
-        )
-        if is_new:
-            user.set_unusable_password()
-            user.save()
-            Member.unscoped.create(
-                organization=organization, user=user, role=role, display_name=first
-            )
-    name = settings.AGENT["name"]
+    _hire(organization)
     agent, _made = Agent.objects.of(organization).get_or_create(
-        name=name, defaults={**settings.AGENT, "organization": organization}
+        name=settings.AGENT["name"], defaults={**settings.AGENT, "organization": organization}
     )
     for widget in settings.WIDGETS:
         Widget.objects.of(organization).get_or_create(
             name=widget["name"],
-            defaults={
-                **widget,
-                "organization": organization,
-                "agent": agent,
-                "timezone": "Europe/Moscow",
-            },
+            defaults={**widget, "organization": organization, "agent": agent},
         )
     for key, value, category in settings.CONTEXT:
         ContextEntry.objects.of(organization).get_or_create(
@@ -57,6 +51,25 @@ def put_in() -> Organization:
     return organization
 
 
+def _hire(organization: Organization) -> None:
+    """The owner and the operators; they come by one-time links and have no password."""
+    usernames = [username for username, *_rest in settings.PEOPLE]
+    there = {user.username: user for user in User.objects.filter(username__in=usernames)}
+    ours = set(Member.objects.of(organization).values_list("user__username", flat=True))
+    strangers = sorted(set(there) - ours)
+    if strangers:
+        raise NameTaken(", ".join(strangers))
+    for username, role, first_name, last_name in settings.PEOPLE:
+        if username in there:
+            continue
+        user = User(username=username, first_name=first_name, last_name=last_name)
+        user.set_unusable_password()
+        user.save()
+        Member.unscoped.create(
+            organization=organization, user=user, role=role, display_name=first_name
+        )
+
+
 def _write_faq(organization: Organization) -> None:
     categories = {
         key: Category.objects.of(organization).get_or_create(
@@ -65,21 +78,25 @@ def _write_faq(organization: Organization) -> None:
         for key, name in settings.CATEGORIES.items()
     }
     written = set(FAQEntry.objects.of(organization).values_list("question", flat=True))
-    for language, content in (("ru", faq_ru.ENTRIES), ("en", faq_en.ENTRIES)):
-        for category, question, answer in content:
-            if question not in written:
+    for language, faq in FAQ.items():
+        for entry in faq:
+            if entry.question not in written:
                 entries.create_faq(
                     organization,
-                    question=question,
-                    answer=answer,
+                    question=entry.question,
+                    answer=entry.answer,
                     language=language,
-                    category=categories[category],
+                    category=categories[entry.category],
+                    priority=entry.priority,
                 )
 
 
 @transaction.atomic
 def take_out() -> bool:
-    """Remove the demo's organization with everything in it; False when it was not there."""
+    """Remove the demo's organization with everything in it, whoever put it there.
+
+    Its members go too, for a user is in one organization only. False when there is no demo.
+    """
     organization = Organization.objects.filter(slug=settings.ORGANIZATION["slug"]).first()
     if organization is None:
         return False
@@ -90,3 +107,14 @@ def take_out() -> bool:
     organization.delete()
     User.objects.filter(pk__in=users).delete()
     return True
+
+
+def index_now(organization: Organization) -> None:
+    """Make the entries searchable here and now: a newcomer asks before the worker has begun."""
+    entries_now = FAQEntry.objects.of(organization).filter(status=FAQEntry.Status.PENDING)
+    for item_id, content_hash in entries_now.values_list("pk", "content_hash"):
+        try:
+            indexing.index("faq", item_id, content_hash)
+        except AIError:
+            # An embedding model that is away: the worker goes on trying.
+            return

@@ -53,7 +53,7 @@ def test_operator_takes_a_waiting_chat(acme: House, waiting_chat: Chat) -> None:
 
 def test_second_operator_cannot_accept(acme: House, waiting_chat: Chat) -> None:
     others = [acme.member(f"operator-{number}") for number in range(6)]
-    results = at_once(*[lambda m=m: desk.accept(waiting_chat, m) for m in others])  # type: ignore[misc]
+    results = at_once(*[lambda m=m: desk.accept(waiting_chat, m) for m in others])
     refused = [result for result in results if isinstance(result, desk.AlreadyTaken)]
     assert len(refused) == 5
     chat = fresh(waiting_chat)

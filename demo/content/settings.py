@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from organizations import hours
+
 ORGANIZATION = {"slug": "idel-tour", "name": "Идель Тур"}
+TIMEZONE = "Europe/Moscow"
+PHONE = "+7 843 000-12-34"
+MAIL = "hello@idel-tour.example"
 
 AGENT: dict[str, Any] = {
     "name": "Помощник",
     "instructions": (
-        "Ты — приветливый помощник турфирмы «Идель Тур» из Казани. Отвечай коротко и по делу, на "
-        "языке гостя. Цены называй в рублях. Если спрашивают о свободных местах или датах, "
-        "смотри факты. Не обещай скидок, которых нет в базе знаний.\n"
-        "You are the friendly assistant of the tour company Idel Tour in Kazan. Answer briefly, in "
-        "the guest's language."
+        "Ты — приветливый помощник турфирмы «Идель Тур» из Казани. Отвечай на языке гостя, коротко "
+        "и по делу: сначала ответ, потом подробности. Цены называй в рублях. О датах, ценах и "
+        "свободных местах говори только по фактам. Не обещай скидок и возвратов, которых нет в "
+        "правилах, и не советуй другие фирмы. Если гость сердится или пишет о деньгах, которые не "
+        "пришли, предложи позвать человека.\n\n"
+        "You are the friendly assistant of the tour company Idel Tour in Kazan. Answer in the "
+        "guest's language, briefly: the answer first, details after. Give prices in roubles. Speak "
+        "of dates, prices and free places only by the facts. Promise no discount or refund that is "
+        "not in the rules, and recommend no other company. If the guest is angry or writes of money "
+        "that has not arrived, offer a person."
     ),
     "reply_delay": 0.5,
 }
 
-EVERY_DAY = {day: [["09:00", "19:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
+WEEKDAYS = {day: [["09:00", "19:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
+# Open day and night, so that whoever tries the demo can have a person.
+ALWAYS = {day: [["00:00", "24:00"]] for day in hours.DAYS}
 
 WIDGETS: list[dict[str, Any]] = [
     {
@@ -26,40 +38,66 @@ WIDGETS: list[dict[str, Any]] = [
         "bot_name": "Идель",
         "primary_color": "#0f766e",
         "position": "right",
-        "welcome_message": "Здравствуйте! Я Идель, помощник «Идель Тур». Расскажу о турах, датах и "
-        "ценах — спрашивайте по-русски или in English.",
-        "offline_message": "Сейчас никого из людей нет. Оставьте почту — ответим утром.",
-        "business_hours": {},
+        "welcome_message": (
+            "Здравствуйте! Я Идель. Расскажу о турах, датах и ценах — спрашивайте.\n"
+            "Hello! Ask me about tours, dates and prices in English, too."
+        ),
+        "placeholder_text": "Вопрос · Your question",
+        "offline_message": (
+            "Сейчас никого из людей нет. Оставьте почту — ответим утром.\n"
+            "Nobody is here right now. Leave your e-mail and we will answer in the morning."
+        ),
+        "business_hours": ALWAYS,
+        "timezone": TIMEZONE,
+        "languages": ["ru", "en"],
     },
     {
         "name": "sales",
         "bot_name": "Идель · туры",
         "primary_color": "#b45309",
         "position": "right",
-        "welcome_message": "Подсказать по этому туру? Знаю цену, ближайшие даты и сколько осталось "
-        "мест.",
-        "offline_message": "Менеджеры отвечают по будням с 9 до 19. Оставьте почту — напишем.",
-        "business_hours": EVERY_DAY,
+        "welcome_message": (
+            "Вижу, какой тур вы смотрите. Подсказать цену, ближайшую дату или места?\n"
+            "I see which tour is open. Shall I tell its price, next date or places left?"
+        ),
+        "placeholder_text": "О туре · About the tour",
+        "offline_message": (
+            "Менеджеры отвечают по будням с 9 до 19 по Москве. Оставьте почту — напишем.\n"
+            "Our managers answer on weekdays from 9 to 19, Moscow time. Leave your e-mail."
+        ),
+        "business_hours": WEEKDAYS,
+        "timezone": TIMEZONE,
+        "languages": ["ru", "en"],
     },
     {
         "name": "support",
         "bot_name": "Идель · поддержка",
         "primary_color": "#4338ca",
         "position": "left",
-        "welcome_message": "Помогу с бронью, оплатой и возвратом. Чем помочь?",
-        "offline_message": "Сейчас никого из людей нет. Оставьте почту — ответим в течение дня.",
-        "business_hours": {},
+        "welcome_message": (
+            "Помогу с бронью, оплатой и возвратом. Что случилось?\n"
+            "I help with bookings, payments and refunds. What happened?"
+        ),
+        "placeholder_text": "Что случилось · What happened",
+        "offline_message": (
+            "Сейчас никого из людей нет. Оставьте почту — ответим в течение дня.\n"
+            "Nobody is here right now. Leave your e-mail and we will answer within a day."
+        ),
+        "business_hours": ALWAYS,
+        "timezone": TIMEZONE,
+        "languages": ["ru", "en"],
     },
 ]
 
 CONTEXT: list[tuple[str, str, str]] = [
-    ("Компания", "«Идель Тур», экскурсии и туры по Татарстану с 2011 года", "О фирме"),
-    ("Телефон", "+7 843 200-00-00", "Контакты"),
-    ("Почта", "hello@idel-tour.example", "Контакты"),
-    ("Офис", "Казань, ул. Баумана, 44, 2-й этаж", "Контакты"),
+    ("Компания", "«Идель Тур» (Idel Tour), экскурсии и туры по Татарстану с 2011 года", "О фирме"),
+    ("Телефон", PHONE, "Контакты"),
+    ("Почта", MAIL, "Контакты"),
+    ("Офис", "Казань, ул. Баумана, 44, 2-й этаж (44 Bauman Street)", "Контакты"),
     ("Часы работы офиса", "ежедневно 9:00–20:00 по Москве", "Контакты"),
     ("Валюта", "российский рубль", "Расчёты"),
-    ("Часовой пояс", "Europe/Moscow", "Расчёты"),
+    ("Часовой пояс", TIMEZONE, "Расчёты"),
+    ("Языки", "русский и английский; гиды говорят и по-татарски", "О фирме"),
 ]
 
 CATEGORIES = {

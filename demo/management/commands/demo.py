@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from demo import seed
 
@@ -12,7 +12,7 @@ from demo import seed
 class Command(BaseCommand):
     help = "Put the demo's tour operator in, or take it out again."
 
-    def add_arguments(self, parser: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         group = parser.add_mutually_exclusive_group()
         group.add_argument(
             "--if-new", action="store_true", help="Only when there is no organization yet."
@@ -23,6 +23,14 @@ class Command(BaseCommand):
         if options["remove"]:
             gone = seed.take_out()
             self.stdout.write("The demo was removed." if gone else "There is no demo.")
-        elif not (options["if_new"] and seed.exists()):
-            organization = seed.put_in()
+        elif options["if_new"] and seed.exists():
+            self.stdout.write("There is an organization already, so the demo was not put in.")
+        else:
+            try:
+                organization = seed.put_in()
+            except seed.NameTaken as error:
+                raise CommandError(
+                    f"The demo needs user names that others have: {error}. Rename them first."
+                ) from error
+            seed.index_now(organization)
             self.stdout.write(f"The demo is there: {organization.name}.")
