@@ -18,8 +18,15 @@ from knowledge import retrieval
 
 NEAREST = 3
 LABELS = {
-    "ru": ("Цена", "Длительность", "Ближайшие даты", "осталось мест", "Место сбора"),
-    "en": ("Price", "Duration", "Next dates", "places left", "Meeting point"),
+    "ru": (
+        "Цена",
+        "Длительность",
+        "Ближайшая дата",
+        "Ближайшие даты",
+        "осталось мест",
+        "Место сбора",
+    ),
+    "en": ("Price", "Duration", "Next date", "Next dates", "places left", "Meeting point"),
 }
 
 
@@ -41,7 +48,7 @@ def tours(question: str, chat: Chat) -> list[Fact]:
 
 def describe(tour: Tour, language: str, dates: int) -> Fact:
     """A tour with so many of its next dates, in the visitor's language."""
-    cost, duration, days, left, meeting = LABELS[language]
+    cost, duration, one_day, several_days, left, meeting = LABELS[language]
     with translation.override(language):
         departures = [
             f"{written(departure.day)} ({left}: {departure.places_left})"
@@ -52,7 +59,7 @@ def describe(tour: Tour, language: str, dates: int) -> Fact:
         lines={
             cost: price(tour, language),
             duration: tour.duration[language],
-            days: "; ".join(departures),
+            one_day if dates == 1 else several_days: "; ".join(departures),
             meeting: tour.meeting[language],
         },
         url=reverse("demo:tour", args=[tour.slug]),

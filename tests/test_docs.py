@@ -73,7 +73,7 @@ def test_provider_example_of_the_readme_runs() -> None:
     orders = names["orders"]
     try:
         assert orders in context._providers
-        facts = orders("Where is my order?", None)  # type: ignore[operator]
+        facts = orders("Where is my order?", None)  # type: ignore[operator, arg-type]
         assert facts[0].lines == {"Open": "3", "Sent": "12"}
     finally:
         context._providers.remove(orders)  # type: ignore[arg-type]
