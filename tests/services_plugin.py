@@ -82,6 +82,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Playwright leaves a running event loop in this thread, in which asyncio.run() refuses.
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if find_chromium() is None:
         skip = pytest.mark.skip(reason="Chromium is not installed (Debian: apt install chromium)")
         for item in items:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chat import context
+from chat.management.commands import export_protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -50,6 +51,10 @@ def test_described_default_is_the_real_one(name: str) -> None:
     assert float(described()[name].strip("`")) == product
 
 
+def test_constants_for_javascript_are_those_of_the_protocol() -> None:
+    assert (ROOT / export_protocol.PATH).read_text() == export_protocol.generate()
+
+
 def test_make_targets_named_in_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     named = set(re.findall(r"`?make ([a-z-]+)", README))
@@ -73,7 +78,7 @@ def test_provider_example_of_the_readme_runs() -> None:
     orders = names["orders"]
     try:
         assert orders in context._providers
-        facts = orders("Where is my order?", None)  # type: ignore[operator, arg-type]
+        facts = orders("Where is my order?", None)  # type: ignore[arg-type]
         assert facts[0].lines == {"Open": "3", "Sent": "12"}
     finally:
         context._providers.remove(orders)  # type: ignore[arg-type]
