@@ -59,7 +59,7 @@ def index(kind: str, item_id: int, content_hash: str) -> bool:
 def pieces_of(item: Knowledge) -> list[Piece]:
     """What a piece of knowledge is searched by."""
     if isinstance(item, FAQEntry):
-        return [Piece(item.question, item.answer)]
+        return [Piece(item.question, item.answer, is_answer=True)]
     if isinstance(item, Article):
         pieces = split(item.title, item.body)
     elif isinstance(item, Document):

@@ -14,13 +14,16 @@ _SENTENCE = re.compile(r"(?<=[.!?…])\s+")
 
 @dataclass(frozen=True)
 class Piece:
-    """A passage to be: the headings above it, and its text."""
+    """A passage to be: the headings above it, or the question it answers, and its text."""
 
     heading: str
     text: str
+    is_answer: bool = False
 
     def embedded(self) -> str:
-        """What is embedded and searched."""
+        """What is embedded: a question is matched with questions, whatever the answer says."""
+        if self.is_answer:
+            return self.heading
         return f"{self.heading}\n{self.text}" if self.heading else self.text
 
 

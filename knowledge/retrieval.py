@@ -1,7 +1,7 @@
 """The search: which passages answer a question, how surely, and when to say "I don't know".
 
-Hybrid: how much of the question's weight a passage's words cover (inverse document frequency
-within the organization, as in BM25, over PostgreSQL's stems), and the cosine of the embeddings.
+Hybrid: how far a passage's words and the question's cover each other (weighted by inverse document
+frequency within the organization, as in BM25, over PostgreSQL's stems), and the embeddings' cosine.
 The search is exact inside one organization, which at these sizes is faster than an index over all
 and finds every row.
 """
@@ -20,12 +20,21 @@ from knowledge.indexing import config_of
 from knowledge.models import Passage
 from organizations.models import Agent, Language, Organization
 
-# Calibrated on tests/data/questions.json with the built-in embedder; see test_knowledge_quality.
-CUT_OFF = 0.40
-SURE = 0.72
+# All that follows was calibrated on tests/data/questions.json with the built-in embedder; see
+# tests/test_knowledge_quality.py for what it is worth.
+CUT_OFF = 0.31
+SURE = 0.57
 # A sure answer must also be clearly better than the next one.
 LEAD = 0.08
-WORDS, VECTOR = 0.55, 0.45
+# How much of the question's weight the passage's words cover, how much its heading's, how much of
+# the heading the question covers, and the cosine.
+BY_TEXT, BY_HEADING, OF_HEADING, VECTOR = 0.1, 0.2, 0.2, 0.5
+# A passage of a longer text has no question for a heading: its words count instead.
+BY_LONG_TEXT = 0.4
+# A question's word that the organization never uses says little of what is asked.
+UNKNOWN_WORD = 0.2
+# What a heading's word weighs that the question lacks, of the weight of the rarest word.
+MISSING_WORD = 0.7
 PRIORITY = 0.01
 OTHER_LANGUAGE = 0.85
 LONGEST_QUESTION = 1000
@@ -91,7 +100,12 @@ def search(
                 "language": wanted,
                 "config_ru": config_of("ru"),
                 "config_en": config_of("en"),
-                "words": WORDS,
+                "by_text": BY_TEXT,
+                "by_long_text": BY_LONG_TEXT,
+                "by_heading": BY_HEADING,
+                "of_heading": OF_HEADING,
+                "unknown": UNKNOWN_WORD,
+                "missing": MISSING_WORD,
                 "vectors": VECTOR,
                 "priority": PRIORITY,
                 "limit": limit,
@@ -106,7 +120,7 @@ def search(
         hits = [row for row in others if row.score * OTHER_LANGUAGE >= CUT_OFF]
     best = max((row.score for row in scored), default=0.0)
     found = _load(hits[:limit])
-    is_sure = bool(found) and found[0].score >= SURE
+    is_sure = bool(found) and found[0].kind == "faq" and found[0].score >= SURE
     if is_sure and len(found) > 1 and found[0].score - found[1].score < LEAD:
         is_sure = False
     return Result(tuple(found), is_sure, best)
@@ -130,49 +144,75 @@ def language_of(question: str, default: str | None = None) -> str:
     return Language.RUSSIAN if cyrillic > latin else Language.ENGLISH
 
 
-SEARCH = """
+SEARCH = r"""
 WITH t AS MATERIALIZED (
-    SELECT id, language, priority, search, 1 - (embedding <=> %(vector)s::halfvec) AS cosine
+    SELECT id, language, priority, search, faq_id IS NOT NULL AS is_faq,
+           length(ts_filter(search, '{a}')) AS heading_words,
+           1 - (embedding <=> %(vector)s::halfvec) AS cosine
     FROM knowledge_passage
     WHERE organization_id = %(organization)s AND is_active AND embedder = %(embedder)s
       AND (%(any_category)s OR category_id IS NULL OR category_id = ANY(%(categories)s::bigint[]))
+), totals AS (
+    SELECT language, count(*) AS n, ln(1 + (count(*) - 0.5) / 1.5) AS rarest
+    FROM t GROUP BY language
 ), words AS (
-    SELECT language, word, ('''' || replace(word, '''', '''''') || '''')::tsquery AS query
+    SELECT language, word, quoted::tsquery AS query, (quoted || ':A')::tsquery AS in_heading
     FROM (
-        SELECT 'ru' AS language, unnest(
-            tsvector_to_array(to_tsvector(%(config_ru)s::regconfig, %(question)s))
-        ) AS word
-        UNION ALL
-        SELECT 'en',
-               unnest(tsvector_to_array(to_tsvector(%(config_en)s::regconfig, %(question)s)))
-    ) AS w
+        SELECT language, word,
+               '''' || replace(replace(word, '\', '\\'), '''', '''''') || '''' AS quoted
+        FROM (
+            SELECT 'ru' AS language, unnest(
+                tsvector_to_array(to_tsvector(%(config_ru)s::regconfig, %(question)s))
+            ) AS word
+            UNION ALL
+            SELECT 'en',
+                   unnest(tsvector_to_array(to_tsvector(%(config_en)s::regconfig, %(question)s)))
+        ) AS lexemes
+    ) AS quoted_lexemes
 ), pairs AS MATERIALIZED (
-    SELECT t.id, w.language, w.word
+    SELECT t.id, t.heading_words, w.language, w.word, t.search @@ w.in_heading AS is_in_heading
     FROM t JOIN words w ON w.language = t.language AND t.search @@ w.query
 ), weights AS (
-    SELECT w.language, w.word,
-           ln(1 + (total.n - coalesce(p.n, 0) + 0.5) / (coalesce(p.n, 0) + 0.5)) AS weight
+    SELECT w.language, w.word, ln(1 + (s.n - coalesce(p.n, 0) + 0.5) / (coalesce(p.n, 0) + 0.5))
+           * CASE WHEN p.n IS NULL THEN %(unknown)s ELSE 1 END AS weight
     FROM words w
-    CROSS JOIN LATERAL (SELECT count(*) AS n FROM t WHERE t.language = w.language) AS total
+    JOIN totals s ON s.language = w.language
     LEFT JOIN (SELECT language, word, count(*) AS n FROM pairs GROUP BY language, word) AS p
       ON p.language = w.language AND p.word = w.word
+), asked AS (
+    SELECT language, sum(weight) AS weight FROM weights GROUP BY language
 ), cover AS (
-    SELECT p.id, sum(w.weight) / (
-        SELECT sum(weight) FROM weights a WHERE a.language = min(p.language)
-    ) AS share
-    FROM pairs p JOIN weights w ON w.language = p.language AND w.word = p.word
+    SELECT p.id, sum(w.weight) / min(a.weight) AS by_text,
+           coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0) / min(a.weight) AS by_heading,
+           coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0) / nullif(
+               coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0)
+               + %(missing)s * min(s.rarest)
+                 * (min(p.heading_words) - count(*) FILTER (WHERE p.is_in_heading)), 0
+           ) AS of_heading
+    FROM pairs p
+    JOIN weights w ON w.language = p.language AND w.word = p.word
+    JOIN asked a ON a.language = p.language
+    JOIN totals s ON s.language = p.language
     GROUP BY p.id
-)
-SELECT id, language, score, cosine, share FROM (
-  SELECT *, row_number() OVER (
-    PARTITION BY language = %(language)s ORDER BY score DESC, id
-  ) AS place
-  FROM (
-    SELECT t.id, t.language, t.cosine, coalesce(c.share, 0) AS share,
-       %(words)s * coalesce(c.share, 0) + %(vectors)s * greatest(t.cosine, 0)
-         + %(priority)s * (t.priority - 5) / 5.0 AS score
+), scored AS (
+    SELECT t.id, t.language, t.priority, t.cosine, CASE
+        WHEN c.id IS NULL THEN 0
+        WHEN t.is_faq THEN %(by_text)s * c.by_text + %(by_heading)s * c.by_heading
+                           + %(of_heading)s * coalesce(c.of_heading, 0)
+        ELSE %(by_long_text)s * c.by_text
+    END AS words
     FROM t LEFT JOIN cover c ON c.id = t.id
-  ) AS scored
+)
+SELECT id, language, score, cosine, words FROM (
+    SELECT *, row_number() OVER (
+        PARTITION BY language = %(language)s ORDER BY score DESC, id
+    ) AS place
+    FROM (
+        SELECT id, language, cosine, words,
+               words + %(vectors)s * greatest(cosine, 0) + %(priority)s * (priority - 5) / 5.0
+               AS score
+        FROM scored
+    ) AS summed
 ) AS ranked
 WHERE place <= %(limit)s
 ORDER BY score DESC, id

@@ -1,0 +1,453 @@
+"""Knowledge: written, read from files, indexed by a worker, found by those who may, never stale."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from celery import current_app
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from django.db import connection
+from django.utils import translation
+from kombu.exceptions import OperationalError
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+import ai
+from ai.interface import AIError, Embedder
+from knowledge import documents, entries, indexing, reasons, retrieval, tasks
+from knowledge.models import Article, Category, Document, FAQEntry, Knowledge, Passage
+from tests import files
+from tests.conftest import House, client_of
+from webassistant.boot.installation import ROOT
+
+REFUNDS = {"question": "Will I get a refund?", "answer": "Within 7 days.", "language": "en"}
+
+
+def faq(house: House, **fields: Any) -> FAQEntry:
+    """An entry that is indexed already."""
+    entry = entries.create_faq(house.organization, **{**REFUNDS, **fields})
+    indexing.index("faq", entry.pk, entry.content_hash)
+    entry.refresh_from_db()
+    return entry
+
+
+def titles(house: House, question: str, **options: Any) -> list[str]:
+    """What the organization's assistant would find."""
+    result = retrieval.search(house.organization, question, **options)
+    return [found.title for found in result.sources]
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def test_new_entry_is_pending_until_its_passages_are_there(acme: House) -> None:
+    entry = entries.create_faq(acme.organization, **REFUNDS)
+    assert entry.status == Knowledge.Status.PENDING
+    assert titles(acme, "refund?") == []
+    assert indexing.index("faq", entry.pk, entry.content_hash)
+    entry.refresh_from_db()
+    assert entry.status == Knowledge.Status.READY
+    assert entry.indexed_at
+    assert titles(acme, "Will I get a refund?") == ["Will I get a refund?"]
+
+
+def test_wrong_entry_is_refused_and_changes_nothing(acme: House) -> None:
+    with pytest.raises(ValidationError):
+        entries.create_faq(acme.organization, **{**REFUNDS, "priority": 11})
+    assert not FAQEntry.objects.of(acme.organization).exists()
+
+
+def test_edit_of_a_flag_needs_no_new_passages(acme: House) -> None:
+    entry = faq(acme)
+    before = Passage.unscoped.get(faq=entry)
+    entry.priority = 9
+    entries.save(entry)
+    entry.refresh_from_db()
+    after = Passage.unscoped.get(faq=entry)
+    assert entry.status == Knowledge.Status.READY
+    assert (after.pk, after.priority) == (before.pk, 9)
+
+
+def test_edited_answer_is_found_and_the_old_one_is_not(acme: House) -> None:
+    entry = faq(acme)
+    entry.answer = "Within 14 days."
+    entries.save(entry)
+    indexing.index("faq", entry.pk, entry.content_hash)
+    texts = [f.text for f in retrieval.search(acme.organization, "refund").sources]
+    assert texts == ["Within 14 days."]
+
+
+def test_deleted_entry_is_not_found(acme: House) -> None:
+    faq(acme).delete()
+    assert titles(acme, "Will I get a refund?") == []
+
+
+def test_put_aside_entry_is_not_found_until_it_is_back(acme: House) -> None:
+    entry = faq(acme)
+    entries.set_active(entry, False)
+    assert titles(acme, "Will I get a refund?") == []
+    entries.set_active(entry, True)
+    assert titles(acme, "Will I get a refund?") == [entry.question]
+
+
+# --- indexing -------------------------------------------------------------------------------------
+
+
+class MeddlingEmbedder(Embedder):
+    """Has something happen while it works."""
+
+    dimensions = 1024
+
+    def __init__(self, meanwhile: Callable[[], None]) -> None:
+        self.own = ai.embedder()
+        self.name = self.own.name
+        self.meanwhile = meanwhile
+
+    def embed(self, texts: Any) -> list[list[float]]:
+        self.meanwhile()
+        return self.own.embed(texts)
+
+
+def test_edit_while_the_old_text_is_embedded_wins(
+    acme: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = entries.create_faq(acme.organization, **REFUNDS)
+    old_hash = entry.content_hash
+
+    def edit() -> None:
+        entry.answer = "Within 14 days."
+        entries.save(entry)
+
+    meddling = MeddlingEmbedder(edit)
+    with monkeypatch.context() as patch:
+        patch.setattr(ai, "embedder", lambda: meddling)
+        assert not indexing.index("faq", entry.pk, old_hash)
+    entry.refresh_from_db()
+    assert entry.status == Knowledge.Status.PENDING
+    assert not Passage.unscoped.filter(faq=entry).exists()
+    assert indexing.index("faq", entry.pk, entry.content_hash)
+    assert Passage.unscoped.get(faq=entry).text == "Within 14 days."
+
+
+def test_deletion_while_it_is_embedded_leaves_no_passage(
+    acme: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = entries.create_faq(acme.organization, **REFUNDS)
+    meddling = MeddlingEmbedder(lambda: FAQEntry.unscoped.get(pk=entry.pk).delete() and None)
+    monkeypatch.setattr(ai, "embedder", lambda: meddling)
+    assert not indexing.index("faq", entry.pk, entry.content_hash)
+    assert not Passage.unscoped.exists()
+
+
+def test_second_task_for_the_same_text_does_nothing(acme: House) -> None:
+    entry = faq(acme)
+    passage = Passage.unscoped.get(faq=entry)
+    assert not indexing.index("faq", entry.pk, entry.content_hash)
+    assert Passage.unscoped.get(faq=entry).pk == passage.pk
+
+
+def test_refusing_embedder_is_a_reason_and_not_a_crash(
+    acme: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise AIError("no key", code="ai_auth", retryable=False)
+
+    entry = entries.create_faq(acme.organization, **REFUNDS)
+    meddling = MeddlingEmbedder(refuse)
+    monkeypatch.setattr(ai, "embedder", lambda: meddling)
+    tasks.index.apply(args=["faq", entry.pk, entry.content_hash], throw=True)
+    entry.refresh_from_db()
+    assert (entry.status, entry.error) == (Knowledge.Status.FAILED, "ai_auth")
+
+
+def test_busy_embedder_is_asked_again_and_then_the_reason_is_kept(
+    acme: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def busy() -> None:
+        calls.append(1)
+        raise AIError("busy", code="ai_rate_limited", retryable=True, retry_after=0.001)
+
+    entry = entries.create_faq(acme.organization, **REFUNDS)
+    meddling = MeddlingEmbedder(busy)
+    monkeypatch.setattr(ai, "embedder", lambda: meddling)
+    tasks.index.apply(args=["faq", entry.pk, entry.content_hash])
+    entry.refresh_from_db()
+    assert len(calls) == tasks.MAX_RETRIES + 1
+    assert (entry.status, entry.error) == (Knowledge.Status.FAILED, "ai_rate_limited")
+
+
+def test_piece_lost_on_its_way_is_sent_again(
+    acme: House,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    sent: list[Any] = []
+
+    def down(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError
+
+    with monkeypatch.context() as patch, django_capture_on_commit_callbacks(execute=True):
+        patch.setattr(current_app, "send_task", down)
+        entry = entries.create_faq(acme.organization, **REFUNDS)
+    monkeypatch.setattr(current_app, "send_task", lambda *args, **kwargs: sent.append(args))
+    assert tasks.index_pending() == 0
+    FAQEntry.unscoped.filter(pk=entry.pk).update(updated_at="2026-01-01T00:00Z")
+    assert tasks.index_pending() == 1
+    assert sent == [(entries.TASK, ["faq", entry.pk, entry.content_hash])]
+
+
+def test_passages_of_another_embedder_are_made_anew_and_not_compared(
+    acme: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = faq(acme)
+    other = MeddlingEmbedder(lambda: None)
+    other.name = "other"
+    monkeypatch.setattr(ai, "embedder", lambda: other)
+    assert titles(acme, "Will I get a refund?") == []
+    assert tasks.index_pending() == 1
+    entry.refresh_from_db()
+    assert entry.status == Knowledge.Status.PENDING
+    indexing.index("faq", entry.pk, entry.content_hash)
+    assert titles(acme, "Will I get a refund?") == [entry.question]
+
+
+@pytest.fixture
+def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
+    """A real Celery worker of the indexing queue on the tests' database."""
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=connection.settings_dict["NAME"])
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "celery", "-A", "webassistant", "worker"),
+            *("-Q", "indexing", "-P", "solo", "--without-mingle", "--without-gossip"),
+        ],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": database.geturl()},
+    )
+    yield process
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_worker_takes_an_edit_from_pending_to_ready_or_failed(
+    worker: subprocess.Popen[bytes], acme: House
+) -> None:
+    good = entries.create_faq(acme.organization, **REFUNDS)
+    bad = entries.create_document(
+        acme.organization, title="Prices", file=ContentFile(b"%PDF-1.4 torn", "prices.pdf")
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        good.refresh_from_db()
+        bad.refresh_from_db()
+        if Knowledge.Status.PENDING not in (good.status, bad.status):
+            break
+        assert worker.poll() is None
+        time.sleep(0.05)
+    assert good.status == Knowledge.Status.READY
+    assert (bad.status, bad.error) == (Knowledge.Status.FAILED, "corrupt")
+    assert titles(acme, "Will I get a refund?") == [good.question]
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("rules.pdf", files.pdf("Tickets are refunded within seven days")),
+        ("rules.docx", files.word("Tickets are refunded within seven days", heading="Refunds")),
+        ("rules.txt", b"Tickets are refunded within seven days"),
+        ("rules.md", b"# Refunds\n\nTickets are refunded within seven days"),
+    ],
+)
+def test_file_is_read_and_found(acme: House, name: str, data: bytes) -> None:
+    document = entries.create_document(
+        acme.organization, title="Rules", language="en", file=ContentFile(data, name)
+    )
+    assert indexing.index("document", document.pk, document.content_hash)
+    found = retrieval.search(acme.organization, "when are tickets refunded")
+    assert [source.kind for source in found.sources] == ["document"]
+    assert "seven days" in found.sources[0].text
+    assert not found.is_sure
+
+
+def test_headings_of_a_word_file_are_kept() -> None:
+    data = files.word("Seven days.", heading="Refunds")
+    assert documents.read(io.BytesIO(data), "a.docx") == "# Refunds\n\nSeven days."
+
+
+def test_file_of_an_old_windows_is_read_as_such() -> None:
+    assert documents.read(io.BytesIO("Вернём".encode("cp1251")), "a.txt") == "Вернём"
+
+
+def bomb() -> bytes:
+    """A DOCX of some kilobytes that would unpack to more than is allowed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", b"\0" * (documents.MAX_UNPACKED + 1))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("a.pdf", b"PK no", "not_pdf"),
+        ("a.pdf", files.pdf("x")[:60], "corrupt"),
+        ("a.pdf", files.empty_pdf(), "no_text"),
+        ("a.pdf", files.empty_pdf("secret"), "encrypted"),
+        ("a.docx", b"no zip", "corrupt"),
+        ("a.docx", files.word("x")[:400], "corrupt"),
+        ("a.docx", bomb(), "file_too_large"),
+        ("a.txt", b"  \n ", "no_text"),
+        ("a.txt", b"\x98\xff\xfe", "corrupt"),
+        ("a.md", b"word " * 200_001, "text_too_long"),
+    ],
+)
+def test_unreadable_file_fails_with_its_reason(
+    acme: House, name: str, data: bytes, code: str
+) -> None:
+    document = entries.create_document(
+        acme.organization, title="File", file=ContentFile(data, name)
+    )
+    assert not indexing.index("document", document.pk, document.content_hash)
+    document.refresh_from_db()
+    assert (document.status, document.error) == (Knowledge.Status.FAILED, code)
+    assert code in reasons.REASONS
+
+
+def test_too_large_file_is_refused(settings: Any) -> None:
+    settings.DOCUMENT_MAX_BYTES = 10
+    with pytest.raises(documents.Unreadable) as caught:
+        documents.read(io.BytesIO(b"12345678901"), "a.txt")
+    assert caught.value.code == "file_too_large"
+
+
+def test_lost_file_fails_with_its_reason(acme: House) -> None:
+    document = entries.create_document(
+        acme.organization, title="File", file=ContentFile(b"text", "a.txt")
+    )
+    document.file.storage.delete(document.file.name)
+    assert not indexing.index("document", document.pk, document.content_hash)
+    assert Document.unscoped.get().error == "file_missing"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"), [("a.pdf", files.pdf("Some text")), ("a.docx", files.word("Some text"))]
+)
+def test_damaged_files_are_text_or_a_reason_never_a_crash(name: str, data: bytes) -> None:
+    chance = random.Random(7)
+    outcomes = set()
+    for _round in range(300):
+        torn = bytearray(data)
+        for _bite in range(chance.randint(1, 40)):
+            torn[chance.randrange(len(torn))] = chance.randrange(256)
+        try:
+            documents.read(io.BytesIO(torn), name)
+            outcomes.add("read")
+        except documents.Unreadable as error:
+            outcomes.add(error.code)
+    assert {"read", "corrupt"} <= outcomes <= {"read", *reasons.REASONS}
+
+
+def test_article_is_found_by_its_parts(acme: House) -> None:
+    article = entries.create_article(
+        acme.organization,
+        title="Terms",
+        language="en",
+        url="https://acme.example/terms",
+        body="# Refunds\n\nWithin seven days.\n\n# Luggage\n\nOne suitcase of 20 kg.",
+    )
+    indexing.index("article", article.pk, article.content_hash)
+    found = retrieval.search(acme.organization, "suitcase luggage").sources
+    assert [(f.title, f.url) for f in found] == [("Terms › Luggage", "https://acme.example/terms")]
+
+
+def test_article_without_words_fails_with_its_reason(acme: House) -> None:
+    article = entries.create_article(acme.organization, title="Terms", body="# Only a heading")
+    indexing.index("article", article.pk, article.content_hash)
+    assert Article.unscoped.get().error == "no_text"
+
+
+# --- finding --------------------------------------------------------------------------------------
+
+
+def test_other_organizations_knowledge_is_never_found(acme: House, globex: House) -> None:
+    faq(globex)
+    assert titles(acme, "Will I get a refund?") == []
+    assert titles(globex, "Will I get a refund?") == ["Will I get a refund?"]
+
+
+def test_agent_finds_only_in_the_categories_it_may_use(acme: House) -> None:
+    own = Category.unscoped.create(organization=acme.organization, name="own")
+    others = Category.unscoped.create(organization=acme.organization, name="others")
+    own.agents.add(acme.agent)
+    question = "Will I get a refund?"
+    entry = faq(acme, category=others)
+    assert titles(acme, question) == [entry.question]
+    assert titles(acme, question, agent=acme.agent) == []
+    entry.category = own
+    entries.save(entry)
+    assert titles(acme, question, agent=acme.agent) == [entry.question]
+    entry.category = None
+    entries.save(entry)
+    assert titles(acme, question, agent=acme.agent) == [entry.question]
+
+
+def test_answer_in_the_questions_language_comes_first(acme: House) -> None:
+    faq(acme, question="Hotel Kazan", answer="English.")
+    faq(acme, question="Отель Kazan", answer="По-русски.", language="ru")
+    answers = [f.text for f in retrieval.search(acme.organization, "Отель Kazan").sources]
+    assert answers == ["По-русски."]
+
+
+def test_what_is_written_in_the_other_language_only_is_still_found(acme: House) -> None:
+    faq(acme, question="Wi-Fi Matryoshka", answer="English.")
+    found = retrieval.search(acme.organization, "Wi-Fi Matryoshka", language="ru").sources
+    assert [f.language for f in found] == ["en"]
+
+
+def test_of_equal_matches_the_higher_priority_is_first(acme: House) -> None:
+    faq(acme, answer="Low.", priority=2)
+    faq(acme, answer="High.", priority=8)
+    found = retrieval.search(acme.organization, "Will I get a refund?")
+    assert [f.text for f in found.sources] == ["High.", "Low."]
+    assert not found.is_sure
+
+
+@pytest.mark.parametrize(
+    "question", ["", "   ", "?!", "'; DROP TABLE", "\\' & ! | :* <->", "a\x00b", "я" * 5000, "🙂"]
+)
+def test_any_text_may_be_searched_for(acme: House, question: str) -> None:
+    faq(acme)
+    assert titles(acme, question) == []
+
+
+def test_words_of_other_scripts_do_not_hurt(acme: House) -> None:
+    faq(acme, question="Back\\slash 'quoted'", answer="Yes.")
+    assert titles(acme, "Back\\slash 'quoted'") == ["Back\\slash 'quoted'"]
+
+
+# --- what the owner sees --------------------------------------------------------------------------
+
+
+def test_owner_reads_why_indexing_failed(acme: House) -> None:
+    document = entries.create_document(
+        acme.organization, title="Prices", file=ContentFile(b"%PDF torn", "prices.pdf")
+    )
+    indexing.index("document", document.pk, document.content_hash)
+    page = client_of(acme.owner).get("/admin/knowledge/document/")
+    with translation.override("en"):
+        assert reasons.reason("corrupt") in page.text
