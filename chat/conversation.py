@@ -100,7 +100,10 @@ def append(
     """Add a line with the next seq and tell both sides (unless `quietly`: the caller does)."""
     locked.seq += 1
     locked.updated_at = timezone.now()
-    locked.save(update_fields=["seq", "updated_at"])
+    if role == Message.Role.USER and not locked.name:
+        # A chat without a name of its own is known by its first words.
+        locked.name = " ".join(content.split())[:80]
+    locked.save(update_fields=["seq", "updated_at", "name"])
     message = Message(
         organization=locked.organization,
         chat=locked,

@@ -130,6 +130,7 @@ class Session(OrganizationOwned):
     rating_comment = models.TextField(
         _("comment"), blank=True, validators=[MaxLengthValidator(1000)]
     )
+    rated_at = models.DateTimeField(_("rated"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("session")

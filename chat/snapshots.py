@@ -111,11 +111,19 @@ def chat_state(chat: Chat, last_seq: int = 0) -> ChatState:
             if is_waiting and handoff
             else None
         ),
-        rating=chat.session.satisfaction_rating,
+        rating=_rating(chat),
     )
 
 
 OPEN = [Turn.Status.QUEUED, Turn.Status.RUNNING]
+
+
+def _rating(chat: Chat) -> int | None:
+    """The visit's rating, if it was given since this chat was closed: each end asks anew."""
+    session = chat.session
+    if not (chat.closed_at and session.rated_at and session.rated_at >= chat.closed_at):
+        return None
+    return session.satisfaction_rating
 
 
 def open_handoff(chat: Chat) -> Handoff | None:
@@ -168,7 +176,7 @@ def desk_chat(chat: Chat, handoff: Handoff | None = None) -> DeskChat:
         ).get(pk=chat.pk)
     return DeskChat(
         chat_id=chat.chat_id,
-        title=session.title,
+        title=chat.name or session.title,
         visitor=str(person),
         widget=session.widget.name,
         mode=cast(ModeName, chat.mode),

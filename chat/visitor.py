@@ -279,7 +279,7 @@ def rate(chat: Chat, rating: int, comment: str) -> None:
     if not 1 <= rating <= 5:
         raise Refused(_("A rating is a number from 1 to 5."), code="bad_rating")
     Session.objects.of(chat.organization).filter(pk=chat.session_id).update(
-        satisfaction_rating=rating, rating_comment=comment, updated_at=Now()
+        satisfaction_rating=rating, rating_comment=comment, rated_at=Now(), updated_at=Now()
     )
     events.publish(chat.chat_id, Rated(chat_id=chat.chat_id, rating=rating))
     events.tell("rated", chat.chat_id, "visitor")

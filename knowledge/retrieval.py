@@ -209,8 +209,8 @@ SELECT id, language, score, cosine, words FROM (
     ) AS place
     FROM (
         SELECT id, language, cosine, words,
-               words + %(vectors)s * greatest(cosine, 0) + %(priority)s * (priority - 5) / 5.0
-               AS score
+               least(1, greatest(0, words + %(vectors)s * greatest(cosine, 0)
+                                    + %(priority)s * (priority - 5) / 5.0)) AS score
         FROM scored
     ) AS summed
 ) AS ranked

@@ -21,7 +21,6 @@ def console_texts() -> dict[str, str]:
         "hand_back_hint": _("The assistant goes on from here"),
         "transfer": _("Transfer"),
         "transfer_to": _("Transfer to…"),
-        "nobody_to_transfer": _("No other colleague is there."),
         "close": _("Close the chat"),
         "close_sure": _("Close this chat? The visitor will be asked to rate it."),
         "cancel": _("Cancel"),

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import F
 from django.test import override_settings
 
-from chat import identity, visitor
+from chat import identity, snapshots, visitor
 from chat.models import Chat, ContactRequest, Customer, Handoff, Message, Session, Turn, Visitor
 from chat.protocol import Page
 from chat.refusals import Refused
@@ -209,6 +209,34 @@ def test_rating_and_judgement(acme: Any) -> None:
     with pytest.raises(Refused) as refused:
         visitor.judge(chat, 1, True)
     assert refused.value.code == "unknown_message"
+
+
+def test_every_closed_chat_of_a_visit_asks_for_a_rating(acme: Any) -> None:
+    def shown(chat: Chat) -> int | None:
+        return snapshots.chat_state(Chat.unscoped.get(pk=chat.pk)).rating
+
+    person = acme.visitor()
+    first = visitor.say(person, acme.visit, "Hello", uuid.uuid4()).chat
+    visitor.end_chat(person, first)
+    assert shown(first) is None
+    visitor.rate(first, 4, "Good")
+    assert shown(first) == 4
+    second = visitor.new_chat(person, acme.visit, uuid.uuid4(), "", "support")
+    assert second.session == first.session
+    visitor.end_chat(person, second)
+    assert shown(second) is None
+    visitor.rate(second, 2, "")
+    assert shown(second) == 2
+
+
+def test_chat_is_named_by_its_first_words_unless_it_has_a_name(acme: Any) -> None:
+    person = acme.visitor()
+    chat = visitor.say(person, acme.visit, "Where is\nmy order?", uuid.uuid4()).chat
+    visitor.say(person, acme.visit, "And when?", uuid.uuid4(), chat.chat_id)
+    named = visitor.new_chat(person, acme.visit, uuid.uuid4(), "Plans", "support")
+    visitor.say(person, acme.visit, "Help me", uuid.uuid4(), named.chat_id)
+    names = Chat.unscoped.order_by("pk").values_list("name", flat=True)
+    assert list(names) == ["Where is my order?", "Plans"]
 
 
 def test_visitor_becomes_customer_and_history_moves(acme: Any) -> None:

@@ -37,6 +37,8 @@ KEYWORDS = {
     "_": None,
     "_n": (1, 2),
 }
+# The parts of Django that are installed here; what others translate is not loaded.
+CONTRIB = ("admin", "auth", "contenttypes", "sessions", "postgres")
 # The admin's theme ships no translations of its own. Of its extras only the filters are in use.
 THEME = "unfold"
 UNUSED = (
@@ -107,10 +109,13 @@ def load(language: str) -> Catalog:
 
 
 def known_to_django(language: str) -> set[str]:
-    """Texts that Django translates itself, so that we need not."""
+    """Texts that the installed parts of Django translate themselves, so that we need not."""
     folder = Path(django.__file__).parent
+    parts = [folder / "conf", *(folder / "contrib" / name for name in CONTRIB)]
     known: set[str] = set()
-    for path in folder.rglob(f"locale/{language}/LC_MESSAGES/django.po"):
+    for path in (part / "locale" / language / "LC_MESSAGES" / "django.po" for part in parts):
+        if not path.exists():
+            continue
         with path.open("rb") as file:
             known |= {_id(message.id) for message in read_po(file) if message.id and message.string}
     return known

@@ -252,13 +252,13 @@ class TurnAdmin(ReadOnlyAdmin):
                     "prompt_tokens",
                     "completion_tokens",
                     "cost",
-                    "timings",
+                    "times",
                     "created_at",
                     "finished_at",
                 ]
             },
         ),
-        (_("Grounds"), {"fields": ["sources", "facts"]}),
+        (_("Grounds"), {"fields": ["grounds"]}),
         (
             _("For support"),
             {
@@ -296,3 +296,13 @@ class TurnAdmin(ReadOnlyAdmin):
     def took(self, turn: Turn) -> str:
         """From the question to the whole answer."""
         return str(turn.timings.get("total", "—"))
+
+    @admin.display(description=_("times, ms"))
+    def times(self, turn: Turn) -> SafeString:
+        """Where the time went."""
+        return render_to_string("chat/times.html", {"timings": turn.timings})
+
+    @admin.display(description=_("grounds"))
+    def grounds(self, turn: Turn) -> SafeString:
+        """What the answer rests on, with the scores of the search."""
+        return render_to_string("chat/grounds.html", {"sources": turn.sources, "facts": turn.facts})

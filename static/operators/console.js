@@ -3,7 +3,7 @@
 import { EVENTS, OPERATOR_COMMANDS } from "../shared/protocol.js";
 import { openSocket, socketUrl } from "../shared/socket.js";
 import { emptyTranscript, reduce } from "../shared/transcript.js";
-import { el, fill } from "../widget/dom.js";
+import { el, fill } from "../shared/dom.js";
 import { openAlerts } from "./alerts.js";
 import { actionNodes, dialogueNodes, stateSentence } from "./dialogue.js";
 import { factNodes } from "./facts.js";
@@ -76,7 +76,16 @@ const parts = {
   log: el("div", { class: "console-log", role: "log", "aria-live": "off", tabindex: 0 }),
   state: el("p", { class: "console-state" }),
   facts: el("aside", { class: "console-facts", "aria-label": texts.facts }),
+  factsBody: el("div", { class: "console-facts-body" }),
 };
+/** Where there is little room the facts are folded; they open at a tap. */
+const wide = matchMedia("(min-width: 1181px)");
+const factsFold = /** @type {HTMLDetailsElement} */ (
+  el("details", {}, el("summary", {}, el("h2", { text: texts.facts })), parts.factsBody)
+);
+parts.facts.append(factsFold);
+factsFold.open = wide.matches;
+wide.addEventListener("change", () => (factsFold.open = wide.matches));
 const composer = /** @type {HTMLTextAreaElement} */ (
   el("textarea", {
     rows: 2,
@@ -110,6 +119,11 @@ root.replaceChildren(
 );
 root.removeAttribute("aria-busy");
 document.addEventListener("keydown", onShortcut);
+let isAtEnd = true;
+parts.log.addEventListener("scroll", () => (isAtEnd = isDown()));
+new ResizeObserver(() => {
+  if (isAtEnd) parts.log.scrollTop = parts.log.scrollHeight;
+}).observe(parts.log);
 addEventListener("hashchange", () => {
   const wanted = location.hash.slice(1) || null;
   if (wanted !== current) open(wanted);
@@ -305,9 +319,13 @@ function render(toEnd = false) {
   });
 }
 
+function isDown() {
+  return parts.log.scrollHeight - parts.log.scrollTop - parts.log.clientHeight < 80;
+}
+
 function draw(/** @type {boolean} */ toEnd) {
   const focused = document.activeElement?.getAttribute("data-focus");
-  const isDown = parts.log.scrollHeight - parts.log.scrollTop - parts.log.clientHeight < 80;
+  const wasDown = isDown();
   const isOther = parts.log.dataset.chat !== (transcript.chatId ?? "");
 
   const words = { connecting: texts.connecting, open: "", lost: texts.lost, closed: sentence || texts.ended };
@@ -332,7 +350,7 @@ function draw(/** @type {boolean} */ toEnd) {
   empty.hidden = Boolean(current);
   parts.facts.hidden = !isReady || !visitor;
   if (isReady) drawChat();
-  if (toEnd || isDown || isOther) parts.log.scrollTop = parts.log.scrollHeight;
+  if (toEnd || wasDown || isOther) parts.log.scrollTop = parts.log.scrollHeight;
   parts.log.dataset.chat = transcript.chatId ?? "";
 
   if (focused && document.activeElement === document.body) {
@@ -371,7 +389,7 @@ function drawChat() {
   const state = stateSentence(chat, memberId, texts);
   parts.state.textContent = state;
   parts.state.hidden = !state;
-  if (visitor) parts.facts.replaceChildren(...factNodes(visitor, { texts, language, onOpen: open }));
+  if (visitor) parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, onOpen: open }));
 
   const [reply, note] = kind.children;
   reply.setAttribute("aria-pressed", String(!isNote));

@@ -1,7 +1,7 @@
 /** The middle column: the dialogue that is watched, with notes, the running answer, own texts. */
 
-import { el, fill } from "../widget/dom.js";
-import { draftNodes } from "../widget/prose.js";
+import { el, fill } from "../shared/dom.js";
+import { draftNodes } from "../shared/prose.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 /** @typedef {import("../shared/transcript.js").Line} Line */
@@ -14,8 +14,14 @@ import { draftNodes } from "../widget/prose.js";
  *   onAgain: (clientId: string) => void}} setting
  */
 export function dialogueNodes(transcript, notes, own, { texts, language, visitorTyping, onAgain }) {
-  const clock = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
-  const time = (/** @type {string} */ moment) => el("time", { datetime: moment, text: clock.format(new Date(moment)) });
+  const full = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
+  const short = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+  const today = new Date().toDateString();
+  const time = (/** @type {string} */ moment) => {
+    const date = new Date(moment);
+    const isToday = date.toDateString() === today;
+    return el("time", { datetime: moment, title: full.format(date), text: (isToday ? short : full).format(date) });
+  };
 
   const names = { user: texts.visitor, assistant: texts.assistant, operator: "", system: "" };
 
@@ -126,10 +132,10 @@ export function actionNodes(chat, { texts, memberId, colleagues, act }) {
       "data-focus": "act-transfer",
       on: { change: (/** @type {Event} */ event) => act.transfer(Number(/** @type {HTMLSelectElement} */ (event.target).value)) },
     },
-    el("option", { value: "", text: others.length ? texts.transfer_to : texts.nobody_to_transfer }),
+    el("option", { value: "", text: texts.transfer_to }),
     ...others.map((one) => el("option", { value: one.member_id, text: `${one.name} (${texts[one.status]}, ${one.chats})` })),
   );
-  return [make("hand_back", "", texts.hand_back_hint), choice, make("close", "")];
+  return [make("hand_back", "", texts.hand_back_hint), others.length ? choice : null, make("close", "")];
 }
 
 /** Whose turn it is, in a sentence. */

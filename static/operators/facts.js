@@ -1,6 +1,6 @@
 /** The right column: what is known of the visitor. */
 
-import { el } from "../widget/dom.js";
+import { el } from "../shared/dom.js";
 
 /**
  * @param {any} visitor a VisitorFacts of the protocol
@@ -15,7 +15,6 @@ export function factNodes(visitor, { texts, language, onOpen }) {
   const page = visitor.page_title || visitor.page_url;
   const context = Object.entries(visitor.page_context ?? {});
   return [
-    el("h2", { text: texts.facts }),
     el(
       "dl",
       {},

@@ -1,6 +1,6 @@
 /** The left column: who waits, who is held, what is recent. Builds nodes; knows no socket. */
 
-import { el, fill } from "../widget/dom.js";
+import { el, fill } from "../shared/dom.js";
 
 /**
  * @typedef {object} DeskChat

@@ -3,7 +3,7 @@
  * the others. The visible dialogue is silent, or each piece of a stream would be read out.
  */
 
-import { el } from "./dom.js";
+import { el } from "../shared/dom.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 /** @typedef {import("../shared/transcript.js").Line} Line */

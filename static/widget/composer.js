@@ -1,6 +1,6 @@
 /** Where the visitor writes. Used by view.js. */
 
-import { fill } from "./dom.js";
+import { fill } from "../shared/dom.js";
 
 /** Typing is told at most so often. */
 const TYPING_EVERY = 3000;

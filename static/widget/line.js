@@ -1,6 +1,6 @@
 /** One line of the dialogue as an element: a message, its sources, its state. Used by log.js. */
 
-import { button, el, fill, icon } from "./dom.js";
+import { button, el, fill, icon } from "../shared/dom.js";
 
 /** @typedef {import("../shared/transcript.js").Line} Line */
 /** @typedef {import("../shared/transcript.js").Pending} Pending */

@@ -4,9 +4,9 @@
  */
 
 import { visiblePending } from "../shared/transcript.js";
-import { button, el } from "./dom.js";
+import { button, el } from "../shared/dom.js";
 import { lineNode, pendingNode, writingNode } from "./line.js";
-import { draftNodes } from "./prose.js";
+import { draftNodes } from "../shared/prose.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 /** @typedef {import("./line.js").Setting} Setting */

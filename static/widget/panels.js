@@ -3,7 +3,7 @@
  * rating at the end. Used by view.js.
  */
 
-import { button, el, fill, icon } from "./dom.js";
+import { button, el, fill, icon } from "../shared/dom.js";
 
 /** @typedef {Record<string, string>} Texts */
 /** @typedef {import("./view.js").Actions} Actions */

@@ -1,6 +1,6 @@
 /** The sheet over the dialogue: the visitor's chats, a new one, the end of this. Used by view.js. */
 
-import { button, el, icon } from "./dom.js";
+import { button, el, icon } from "../shared/dom.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 

@@ -5,7 +5,7 @@
 
 import { openAnnouncer } from "./announcer.js";
 import { openComposer } from "./composer.js";
-import { button, el, icon } from "./dom.js";
+import { button, el, icon } from "../shared/dom.js";
 import { openLog } from "./log.js";
 import { closedPanel, contactPanel, waitingPanel } from "./panels.js";
 import { openSheet } from "./sheet.js";
