@@ -19,6 +19,7 @@ from chat.models import Chat, Handoff, Message, Mode, Session, Turn, Visitor
 from chat.protocol import (
     MODE_AFTER,
     AIResponse,
+    DeskMessage,
     ModeName,
     NewMessage,
     NewSupportRequest,
@@ -119,6 +120,11 @@ def append(
         events.publish(
             locked.chat_id,
             NewMessage(chat_id=locked.chat_id, epoch=locked.epoch, message=body),
+        )
+    if locked.mode in (Mode.WAITING, Mode.OPERATOR) and role != Message.Role.SYSTEM:
+        events.publish_desk(
+            locked.organization_id,
+            DeskMessage(chat_id=locked.chat_id, last_text=content[:160], last_role=role),
         )
     events.tell("message", locked.chat_id, sender)
     return message

@@ -558,6 +558,16 @@ class NewContact(Event):
     contact: Contact
 
 
+class DeskMessage(Event):
+    """New words in a chat that waits or is held by people, for the lists of all consoles."""
+
+    audience = "operators"
+    type: Literal["desk_message"] = "desk_message"
+    chat_id: UUID
+    last_text: str
+    last_role: str
+
+
 class SupportTaken(Event):
     """A chat left the queue, or changed hands; `operator` is empty when nobody holds it."""
 

@@ -77,6 +77,10 @@ class OperatorConsumer(Socket):
                 self.end(NOBODY)
                 return
             await in_database(presence.hear, member)
+            # Heals what events were lost, and shows who came and went silently.
+            await self._reload()
+            members = await in_database(presence.colleagues, member.organization)
+            self.send_event(protocol.Presence(members=members))
 
     def _member(self) -> Member:
         if self.member is None:

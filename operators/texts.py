@@ -74,6 +74,8 @@ def console_texts() -> dict[str, str]:
         "sound_off": _("Sound is off"),
         "notify": _("Notify me"),
         "new_request": _("{visitor} asks for a person"),
+        "new_message": _("New message: {chat}"),
+        "to_answer": _("to answer"),
         "new_contact": _("{name} left a message"),
         "connecting": _("Connecting…"),
         "lost": _("No connection. Trying again…"),

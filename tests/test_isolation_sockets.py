@@ -182,9 +182,12 @@ def test_desk_events_stay_in_the_organization(acme: House, globex: House) -> Non
         await visitor.register(acme.widget.key)
         await visitor.send("request_support")
         await ours.expect("new_support_request")
+        await visitor.send("message", text="Still here", client_id=uuid.uuid4())
+        assert (await ours.expect("desk_message"))["last_text"] == "Still here"
         await theirs.send("presence", status="away")
         await theirs.expect("presence")
-        assert not [f for f in theirs.seen if f["type"] == "new_support_request"]
+        told = {"new_support_request", "desk_message"}
+        assert not [f for f in theirs.seen if f["type"] in told]
         await asyncio.gather(ours.close(), theirs.close(), visitor.close())
 
     run(scenario)

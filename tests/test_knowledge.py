@@ -339,7 +339,7 @@ def test_lost_file_fails_with_its_reason(acme: House) -> None:
     document = entries.create_document(
         acme.organization, title="File", file=ContentFile(b"text", "a.txt")
     )
-    document.file.storage.delete(document.file.name)
+    document.file.delete(save=False)
     assert not indexing.index("document", document.pk, document.content_hash)
     assert Document.unscoped.get().error == "file_missing"
 

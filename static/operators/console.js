@@ -150,6 +150,9 @@ function onFrame(/** @type {any} */ frame) {
       if (!known.has(frame.chat.chat_id)) announce(frame.chat);
       known.add(frame.chat.chat_id);
       break;
+    case EVENTS.DESK_MESSAGE:
+      hearMessage(frame);
+      break;
     case EVENTS.NEW_CONTACT:
       alerts.ring();
       parts.live.textContent = fill(texts.new_contact, { name: frame.contact.name });
@@ -203,6 +206,20 @@ function announce(/** @type {any} */ chat) {
   parts.live.textContent = words;
   alerts.ring();
   alerts.notify(words, () => open(chat.chat_id));
+}
+
+/** Words in a chat that waits or is held: its line shows them, and one's own chats ring. */
+function hearMessage(/** @type {any} */ frame) {
+  const line = [...desk.waiting, ...desk.held].find((/** @type {any} */ chat) => chat.chat_id === frame.chat_id);
+  if (!line) return;
+  line.last_text = frame.last_text;
+  line.last_role = frame.last_role;
+  const isSeen = frame.chat_id === current && !document.hidden;
+  if (frame.last_role !== "user" || line.operator_id !== memberId || isSeen) return;
+  const words = fill(texts.new_message, { chat: line.title || line.visitor });
+  parts.live.textContent = words;
+  alerts.ring();
+  alerts.notify(words, () => open(frame.chat_id));
 }
 
 function fillGap() {

@@ -71,6 +71,9 @@ export function queueNodes(desk, { texts, memberId, current, onOpen, onHandled }
           chat.mode === "operator" && chat.operator_id !== memberId
             ? el("span", { class: "tag", text: chat.operator })
             : null,
+          chat.mode === "operator" && chat.operator_id === memberId && chat.last_role === "user"
+            ? el("span", { class: "tag is-urgent", text: texts.to_answer })
+            : null,
           chat.mode === "ai" || chat.mode === "closed"
             ? el("span", { class: "tag", text: texts[`mode_${chat.mode}`] })
             : null,

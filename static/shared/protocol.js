@@ -53,6 +53,7 @@ export const EVENTS = Object.freeze({
   "QUEUE": "queue",
   "NEW_SUPPORT_REQUEST": "new_support_request",
   "NEW_CONTACT": "new_contact",
+  "DESK_MESSAGE": "desk_message",
   "SUPPORT_TAKEN": "support_taken",
   "WATCHING": "watching",
   "VISITOR_TYPING": "visitor_typing",

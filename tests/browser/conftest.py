@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.openai_server import OpenAIServer
+from tests.product import SECONDS, Product, data_folder
 from tests.services_plugin import CHROMIUMS
-from tests.test_boot import SECONDS, Product
-from webassistant import services
 
 FLAGS = [
     "--no-sandbox",
@@ -55,18 +53,15 @@ class Site(Product):
 
 def started(**environment: str) -> Iterator[Site]:
     """A running site, stopped and removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="webassistant-"))
-    folder.chmod(0o711)
-    site = Site(folder, **environment)
-    try:
-        site.start()
-        yield site
-    finally:
-        if site.process is not None and site.process.poll() is None:
-            site.process.terminate()
-            site.process.wait(SECONDS)
-        for made in services.data_folders(folder):
-            shutil.rmtree(made, ignore_errors=True)
+    with data_folder() as folder:
+        site = Site(folder, **environment)
+        try:
+            site.start()
+            yield site
+        finally:
+            if site.process is not None and site.process.poll() is None:
+                site.process.terminate()
+                site.process.wait(SECONDS)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,164 @@
+"""What people live through beside the main job: closed doors, two chats at once, a dead server."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests import files
+from tests.browser.conftest import People, Site
+from tests.browser.test_main_job import open_widget, say
+from tests.product import is_web, pids_of
+
+pytestmark = pytest.mark.browser
+
+
+def signed_in(site: Site, people: People, username: str) -> Page:
+    """The page where somebody lands who came by a one-time link."""
+    page = people.arrive(width=1440)
+    page.goto(site.sign_in_link(username))
+    page.get_by_role("button", name="Войти").click()
+    expect(page).to_have_url(re.compile("/admin/"))
+    return page
+
+
+def test_question_outside_business_hours_reaches_the_console(site: Site, people: People) -> None:
+    owner = signed_in(site, people, "owner")
+    owner.goto(f"{site.address}/admin/organizations/widget/")
+    owner.get_by_role("link", name="support", exact=True).click()
+    hours = owner.locator(".hours-day input")
+    before = [hours.nth(day).input_value() for day in range(7)]
+    # Open for an hour only, on the day after tomorrow.
+    someday = (datetime.now(UTC) + timedelta(days=2)).weekday()
+    for day in range(7):
+        hours.nth(day).fill("09:00-10:00" if day == someday else "")
+    owner.get_by_role("button", name="Сохранить", exact=True).click()
+    expect(owner.locator("body")).to_contain_text("был успешно изменен")
+
+    visitor, operator = people.arrive(width=390), signed_in(site, people, "aigul")
+    frame = open_widget(visitor, f"{site.address}/about/")
+    # The assistant answers at any hour; people do not.
+    say(frame, "Как можно оплатить тур?")
+    expect(frame.locator("#log .sources")).to_be_visible()
+    frame.locator("#ask-person").click()
+    form = frame.locator("form.contact")
+    expect(form).to_contain_text("Сейчас никого из людей нет")
+    form.get_by_label("Имя").fill("Марат")
+    form.get_by_label("Почта").fill("not an address")
+    form.get_by_label("Ваш вопрос").fill("Можно ли приехать с собакой?")
+    form.get_by_role("button", name="Отправить").click()
+    expect(form.locator("#contact-email")).to_have_attribute("aria-invalid", "true")
+    form.get_by_label("Почта").fill("marat@example.com")
+    form.get_by_role("button", name="Отправить").click()
+    expect(form).to_be_hidden()
+
+    request = operator.locator(".desk-contact", has_text="Марат")
+    expect(request).to_contain_text("marat@example.com")
+    expect(request).to_contain_text("Можно ли приехать с собакой?")
+    request.get_by_role("button", name="Готово").click()
+    expect(request).to_have_count(0)
+
+    owner.goto(f"{site.address}/admin/organizations/widget/")
+    owner.get_by_role("link", name="support", exact=True).click()
+    for day, text in enumerate(before):
+        hours.nth(day).fill(text)
+    owner.get_by_role("button", name="Сохранить", exact=True).click()
+    expect(owner.locator("body")).to_contain_text("был успешно изменен")
+
+
+def test_operator_hears_the_chat_that_is_not_open(site: Site, people: People) -> None:
+    operator = signed_in(site, people, "timur")
+    operator.goto(f"{site.address}/admin/console/")
+    visitors = []
+    for question in ("Есть ли трансфер из аэропорта?", "Сколько человек в группе?"):
+        frame = open_widget(people.arrive(), f"{site.address}/")
+        say(frame, question)
+        expect(frame.locator("#log .sources")).to_be_visible()
+        frame.locator("#ask-person").click()
+        operator.locator(".is-waiting .desk-chat", has_text=question).click()
+        operator.get_by_role("button", name="Взять чат").click()
+        expect(frame.locator("#name")).to_have_text("Тимур")
+        visitors.append(frame)
+    line = operator.locator(".is-mine .desk-chat", has_text="трансфер")
+    expect(line).not_to_contain_text("ждёт ответа")
+    say(visitors[0], "Нас встретят?")
+    expect(line).to_contain_text("ждёт ответа")
+    expect(line).to_contain_text("Нас встретят?")
+    line.click()
+    operator.get_by_role("textbox", name="Напишите посетителю").fill("Да, с табличкой")
+    operator.keyboard.press("Enter")
+    expect(visitors[0].locator("#log")).to_contain_text("Да, с табличкой")
+    expect(line).not_to_contain_text("ждёт ответа")
+    for question in ("трансфер", "в группе"):
+        operator.locator(".is-mine .desk-chat", has_text=question).click()
+        operator.once("dialog", lambda dialog: dialog.accept())
+        operator.get_by_role("button", name="Закрыть чат").click()
+        expect(operator.locator(".is-mine .desk-chat", has_text=question)).to_have_count(0)
+
+
+def test_owner_writes_an_answer_and_the_next_visitor_gets_it(site: Site, people: People) -> None:
+    owner = signed_in(site, people, "owner")
+    owner.goto(f"{site.address}/admin/knowledge/faqentry/add/")
+    owner.get_by_label("Вопрос").fill("Водите ли вы экскурсии на воздушном шаре?")
+    owner.get_by_label("Ответ").fill("Да, **по субботам** в июле.")
+    owner.get_by_role("button", name="Сохранить", exact=True).click()
+    row = owner.get_by_role("row", name=re.compile("на воздушном шаре"))
+    expect(row).to_contain_text(re.compile("Готово|В очереди"))
+    expect(row).to_be_visible()
+    while "Готово" not in row.inner_text():
+        owner.reload()
+        assert "Ошибка" not in row.inner_text()
+    frame = open_widget(people.arrive(), f"{site.address}/")
+    say(frame, "Есть экскурсии на воздушном шаре?")
+    expect(frame.locator("#log strong", has_text="по субботам")).to_be_visible()
+
+
+def test_owner_reads_why_a_file_was_not_indexed(site: Site, people: People) -> None:
+    owner = signed_in(site, people, "owner")
+    owner.goto(f"{site.address}/admin/knowledge/document/add/")
+    owner.get_by_label("Заголовок").fill("Скан прайса")
+    owner.set_input_files(
+        "input[type=file]",
+        {"name": "price.pdf", "mimeType": "application/pdf", "buffer": files.empty_pdf()},
+    )
+    owner.get_by_role("button", name="Сохранить", exact=True).click()
+    row = owner.get_by_role("row", name=re.compile("Скан прайса"))
+    expect(row).to_be_visible()
+    while "В очереди" in row.inner_text():
+        owner.reload()
+    expect(row).to_contain_text("В файле нет текста")
+
+
+def test_both_sides_come_back_when_the_server_dies(site: Site, people: People) -> None:
+    operator = signed_in(site, people, "aigul")
+    operator.goto(f"{site.address}/admin/console/")
+    frame = open_widget(people.arrive(), f"{site.address}/")
+    say(frame, "Во сколько работает офис?")
+    expect(frame.locator("#log .sources")).to_be_visible()
+    frame.locator("#ask-person").click()
+    operator.locator(".is-waiting .desk-chat", has_text="Во сколько").click()
+    operator.get_by_role("button", name="Взять чат").click()
+    expect(frame.locator("#name")).to_have_text("Айгуль")
+
+    [web] = [pid for pid in pids_of(site.var) if is_web(pid)]
+    os.kill(web, signal.SIGKILL)
+    # What is written meanwhile is kept and sent when the server is back.
+    say(frame, "Вы ещё тут?")
+    reply = operator.get_by_role("textbox", name="Напишите посетителю")
+    reply.fill("Тут, связь моргнула")
+    reply.press("Enter")
+    expect(operator.locator(".console-log")).to_contain_text("Вы ещё тут?", timeout=40_000)
+    expect(frame.locator("#log")).to_contain_text("Тут, связь моргнула", timeout=40_000)
+    for log in (frame.locator("#log"), operator.locator(".console-log")):
+        assert log.inner_text().count("Вы ещё тут?") == 1
+        assert log.inner_text().count("Тут, связь моргнула") == 1
+    # The dead server is the one trouble that was meant.
+    people.troubles.clear()
+    operator.once("dialog", lambda dialog: dialog.accept())
+    operator.get_by_role("button", name="Закрыть чат").click()
+    expect(frame.locator(".star")).to_have_count(5)
