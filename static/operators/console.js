@@ -13,6 +13,8 @@ import { ago, queueNodes } from "./queue.js";
 const TYPING_SHOWN = 5_000;
 const TYPING_EVERY = 3_000;
 const ASK_EVERY = 1_000;
+/** The buttons of a chat change places with its mode: a double click must not press two of them. */
+const DOUBLE_CLICK = 600;
 
 const config = JSON.parse(document.getElementById("console-config")?.textContent ?? "{}");
 const { texts, language } = config;
@@ -39,6 +41,9 @@ let status = "online";
 let visitorTyping = false;
 let typedAt = 0;
 let askedAt = 0;
+let commandedAt = 0;
+/** Whether the composer is to be focused as soon as the chat is mine. */
+let wantsComposer = false;
 /** Who waits already: a ring is for the new ones. @type {Set<string>} */
 let known = new Set();
 /** @type {Record<string, string>} */
@@ -259,7 +264,7 @@ const act = {
   take_over: () => command(OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT),
   hand_back: () => command(OPERATOR_COMMANDS.HAND_BACK),
   close() {
-    if (confirm(texts.close_sure)) command(OPERATOR_COMMANDS.CLOSE_CHAT);
+    if (Date.now() - commandedAt > DOUBLE_CLICK && confirm(texts.close_sure)) command(OPERATOR_COMMANDS.CLOSE_CHAT);
   },
   transfer(/** @type {number} */ to) {
     if (to) socket.send({ type: OPERATOR_COMMANDS.TRANSFER, chat_id: current, member_id: to });
@@ -267,10 +272,12 @@ const act = {
 };
 
 function command(/** @type {string} */ type) {
+  if (Date.now() - commandedAt < DOUBLE_CLICK) return;
+  commandedAt = Date.now();
   notice = "";
   if (!socket.send({ type, chat_id: current })) notice = texts.lost;
+  wantsComposer = type === OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT;
   render();
-  if (type === OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT) setTimeout(() => composer.focus(), 0);
 }
 
 function chooseKind(/** @type {boolean} */ note) {
@@ -417,6 +424,10 @@ function drawChat() {
   /** @type {HTMLButtonElement} */ (sendButton).disabled = isShut;
   composer.placeholder = isNote ? texts.note_hint : texts.reply_hint;
   composer.setAttribute("aria-label", composer.placeholder);
+  if (wantsComposer && !isShut) {
+    wantsComposer = false;
+    composer.focus();
+  }
 }
 
 function toolNodes() {
