@@ -54,6 +54,9 @@ class VisitorConsumer(Socket):
 
     async def opened(self) -> None:
         """Expect `register` soon."""
+        self._expect_hello()
+
+    def _expect_hello(self) -> None:
         self._hello = asyncio.get_running_loop().call_later(HELLO_SECONDS, self._late)
 
     def _late(self) -> None:
@@ -73,12 +76,17 @@ class VisitorConsumer(Socket):
     async def register(self, frame: protocol.Register) -> None:
         """Find the widget, the visitor if known, and the chat to go on with."""
         details = identity.details_of(self.scope)
+        # Who has spoken is not late, however long the database takes to answer.
+        self._hello.cancel()
         try:
             found = await in_database(_arrive, frame, details)
+            self._count(found.token_key)
+            self.visit, self.token, self.details = found.visit, frame.token, details
         except access.UnknownWidget:
             raise Closed(NOT_FOUND) from None
-        self._count(found.token_key)
-        self.visit, self.token, self.details = found.visit, frame.token, details
+        finally:
+            if self.visit is None:
+                self._expect_hello()
         self.language = found.visit.language
         self.visitor = found.visitor
         heart().add(self)

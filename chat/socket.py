@@ -124,12 +124,13 @@ class Socket:
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        parts: list[asyncio.Future[None]] = []
+        # From the start: the layer forgets a channel only when its listener is cancelled.
+        parts: list[asyncio.Future[None]] = [asyncio.ensure_future(self._listen())]
         try:
             await self.opened()
             parts += [
                 asyncio.ensure_future(part)
-                for part in (self._read(receive), self._listen(), self._write(send), self._ended)
+                for part in (self._read(receive), self._write(send), self._ended)
             ]
             done, _pending = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
@@ -140,9 +141,10 @@ class Socket:
             for part in parts:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
+            # First what needs no Redis, which may be away just now.
+            await self.closed()
             for group in list(self.groups):
                 await self.leave(group)
-            await self.closed()
 
     async def opened(self) -> None:
         """Called once the connection stands, before any frame is handled."""

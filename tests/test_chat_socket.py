@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import uuid
 from typing import Any
 
 import pytest
+import redis
 from asgiref.sync import sync_to_async
+from channels.layers import channel_layers
 from django.test import override_settings
 
-from chat import heartbeat, socket
+from chat import consumers, heartbeat, socket
 from chat.consumers import VisitorConsumer
 from chat.models import Chat, Message, Turn, Visitor
 from chat.protocol import MAX_TEXT
+from operators.consumers import OperatorConsumer
 from tests.wire import Client, run
 from webassistant.security import SameOrigin
 
@@ -191,6 +195,69 @@ def test_silent_socket_is_closed(acme: Any, monkeypatch: pytest.MonkeyPatch) -> 
         visitor = client()
         await visitor.open()
         assert await visitor.closed_with() == socket.LATE
+
+    run(scenario)
+
+
+def test_hello_that_waits_for_the_database_is_not_late(
+    acme: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.consumers.HELLO_SECONDS", 0.05)
+    arrive, late = consumers._arrive, threading.Event()
+
+    def slowly(*args: Any) -> consumers.Arrival:
+        # Longer than the patience with the silent, which a second socket measures.
+        assert late.wait(5)
+        return arrive(*args)
+
+    monkeypatch.setattr("chat.consumers._arrive", slowly)
+
+    async def scenario() -> None:
+        speaking, silent = client(), client()
+        await speaking.open()
+        await speaking.send("register", widget=acme.widget.key, token=speaking.token)
+        await silent.open()
+        assert await silent.closed_with() == socket.LATE
+        late.set()
+        await speaking.expect("registered")
+        await speaking.close()
+
+    run(scenario)
+
+
+@override_settings(SOCKETS_PER_VISITOR=1)
+def test_socket_that_ends_without_redis_is_counted_out(
+    acme: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def without_redis(group: str, channel: str) -> None:
+        raise redis.ConnectionError
+
+    async def scenario() -> None:
+        first, second = client(), client()
+        second.token = first.token
+        await first.open()
+        await first.register(acme.widget.key)
+        await first.send("message", client_id=uuid.uuid4(), text="Hello")
+        await first.expect("chat_restored")
+        with monkeypatch.context() as broken:
+            broken.setattr("chat.events.unsubscribe", without_redis)
+            with pytest.raises(redis.ConnectionError):
+                await first.close()
+        await second.open()
+        chat = await second.register(acme.widget.key)
+        assert chat["head_seq"] == 1
+        await second.close()
+
+    run(scenario)
+
+
+def test_refused_socket_leaves_no_channel_behind(outsider: Any) -> None:
+    async def scenario() -> None:
+        stranger = Client(OperatorConsumer.as_asgi(), "/ws/operator/")
+        await stranger.open()
+        assert await stranger.closed_with() == socket.NOBODY
+        await stranger.socket.wait()
+        assert channel_layers["default"]._get_layer().channels == {}
 
     run(scenario)
 
