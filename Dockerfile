@@ -21,9 +21,4 @@ USER webassistant
 VOLUME /data
 EXPOSE 8000
 
-CMD ["python", "-m", "uvicorn", "webassistant.asgi:application", \
-     "--host", "0.0.0.0", "--port", "8000", \
-     "--loop", "uvloop", "--lifespan", "off", \
-     "--ws", "websockets-sansio", "--ws-per-message-deflate", "false", \
-     "--no-access-log", "--no-proxy-headers", \
-     "--timeout-graceful-shutdown", "5"]
+CMD ["python", "-m", "webassistant.server", "--host", "0.0.0.0", "--port", "8000"]

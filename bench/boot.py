@@ -24,7 +24,7 @@ from webassistant.boot.installation import ROOT
 
 ROUNDS = 3
 SERVERS = ("DATABASE_URL", "REDIS_URL")
-NAMES = ("uvicorn", "reply@", "indexing@", "dispatch", "redis-server", "boot run")
+NAMES = ("webassistant.server", "reply@", "indexing@", "dispatch", "redis-server", "boot run")
 
 
 def main() -> None:

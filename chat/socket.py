@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import TypeAdapter, ValidationError
 
 from chat import events
-from chat.protocol import MAX_FRAME, Error, Event, Frame
+from chat.protocol import MAX_FRAME, Bye, Error, Event, Frame
 from chat.refusals import Refused
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # Close codes. From 4400 on a client does not come back by itself.
+RESTART = 1012
 SLOW = 4008
 NOBODY = 4403
 NOT_FOUND = 4404
@@ -47,6 +49,10 @@ BURST = 60
 PER_SECOND = 20
 # Frames over the limit that are answered with an error before the socket is closed.
 PATIENCE = 20
+# A server that goes asks its clients to come back within this time, each at a moment of its own,
+# and gives the frames in hand and the last words so long to get out.
+COME_BACK_MS = 5000
+FAREWELL_SECONDS = 2.0
 
 
 class Closed(Exception):
@@ -103,6 +109,9 @@ class Socket:
     scope: Scope
     language: str = "en"
 
+    # Every connection of this process that stands.
+    standing: ClassVar[set[Socket]] = set()
+
     @classmethod
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
         """An ASGI application that makes one Socket a connection."""
@@ -122,10 +131,12 @@ class Socket:
         self.outgoing = Outgoing()
         self._allowance, self._counted_at, self._over = float(BURST), time.monotonic(), 0
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._in_hand = asyncio.Lock()
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
         # From the start: the layer forgets a channel only when its listener is cancelled.
         parts: list[asyncio.Future[None]] = [asyncio.ensure_future(self._listen())]
+        self.standing.add(self)
         try:
             await self.opened()
             parts += [
@@ -141,6 +152,7 @@ class Socket:
             for part in parts:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
+            self.standing.discard(self)
             # First what needs no Redis, which may be away just now.
             await self.closed()
             for group in list(self.groups):
@@ -186,7 +198,8 @@ class Socket:
             if message["type"] == "websocket.disconnect":
                 return
             if self._is_within_rate():
-                await self._handle(message.get("text"), message.get("bytes"))
+                async with self._in_hand:
+                    await self._handle(message.get("text"), message.get("bytes"))
 
     def _is_within_rate(self) -> bool:
         now = time.monotonic()
@@ -271,6 +284,20 @@ class Socket:
         if not self._ended.done():
             self._ended.set_exception(Closed(code))
 
+    async def say_bye(self) -> None:
+        """Finish the frame in hand, so that its ack gets out, and send the client away."""
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS), self._in_hand:
+                pass
+        except TimeoutError:
+            # The client has no ack and will send the message again.
+            log.debug("a frame was still in hand at the goodbye")
+        try:
+            self.send_event(Bye(retry=random.randrange(COME_BACK_MS)))  # noqa: S311
+            self.end(RESTART)
+        except Closed as closed:
+            self.end(closed.code)
+
     async def _write(self, send: Send) -> None:
         while True:
             await send({"type": "websocket.send", "text": await self.outgoing.get()})
@@ -282,6 +309,16 @@ class Socket:
             await send({"type": "websocket.close", "code": code})
         except (RuntimeError, OSError):
             log.debug("the client was gone before it could be told %s", code)
+
+
+async def say_goodbye() -> int:
+    """Send every client of this process away and wait a little for them to go; how many."""
+    sockets = list(Socket.standing)
+    await asyncio.gather(*(socket.say_bye() for socket in sockets))
+    deadline = time.monotonic() + FAREWELL_SECONDS
+    while Socket.standing and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+    return len(sockets)
 
 
 def _refusal(content: Any, error: ValidationError) -> Refused:

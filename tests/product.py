@@ -129,4 +129,4 @@ def pids_of(var: Path) -> list[int]:
 
 
 def is_web(pid: int) -> bool:
-    return "uvicorn" in child.command_of(pid)
+    return "webassistant.server" in child.command_of(pid)

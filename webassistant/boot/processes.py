@@ -16,18 +16,7 @@ class Process:
 
 def web(host: str, port: int) -> Process:
     """The server of pages and sockets."""
-    return Process(
-        "web",
-        (
-            *("-m", "uvicorn", "webassistant.asgi:application"),
-            *("--host", host, "--port", str(port)),
-            *("--loop", "uvloop", "--lifespan", "off"),
-            *("--ws", "websockets-sansio", "--ws-per-message-deflate", "false"),
-            # Addresses may hold one-time tokens, and whose proxy is believed is a setting of ours.
-            *("--no-access-log", "--no-proxy-headers"),
-            *("--timeout-graceful-shutdown", "5"),
-        ),
-    )
+    return Process("web", ("-m", "webassistant.server", "--host", host, "--port", str(port)))
 
 
 def development_web(host: str, port: int) -> Process:
