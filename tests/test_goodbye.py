@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import secrets
 import signal
-import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from django.conf import settings
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
@@ -26,57 +19,12 @@ from chat import visitor
 from chat.models import Message, Turn
 from chat.socket import COME_BACK_MS, RESTART
 from tests.openai_server import OpenAIServer
-from tests.services_plugin import ROOT
-from webassistant.boot import child, installation, processes, readiness
+from tests.processes import SECONDS, started, wait_until, web
+from webassistant.boot import processes
 from webassistant.boot.child import Child
 from webassistant.server import GRACE_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SECONDS = 60
-
-
-def wait_until(is_true: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not is_true():
-        assert time.monotonic() < deadline, f"not in {SECONDS} s: {what}"
-        time.sleep(0.05)
-
-
-@contextmanager
-def started(
-    name: str, arguments: Sequence[str], folder: Path, **environment: str
-) -> Iterator[Child]:
-    """A process of the product on the tests' own database."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    database = url._replace(path=f"/{settings.DATABASES['default']['NAME']}")
-    process = child.start(
-        name,
-        [sys.executable, *arguments],
-        log=folder / f"{name}.log",
-        environment={
-            **os.environ,
-            "DATABASE_URL": urlunsplit(database),
-            "PYTHONUNBUFFERED": "1",
-            **environment,
-        },
-        folder=ROOT,
-    )
-    try:
-        yield process
-    finally:
-        process.stop()
-
-
-@contextmanager
-def web(folder: Path) -> Iterator[tuple[Child, int]]:
-    port = installation.free_port("127.0.0.1", 18200)
-    process = processes.web("127.0.0.1", port)
-    with started("web", process.arguments, folder) as server:
-        wait_until(
-            lambda: readiness.answers(f"http://127.0.0.1:{port}", "localhost"), "the server is up"
-        )
-        yield server, port
 
 
 async def visit(port: int, key: str) -> ClientConnection:
