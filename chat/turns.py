@@ -22,7 +22,9 @@ from chat.models import Chat, Turn
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=15)
+# Long enough for the database to be restarted under a running answer, short enough for an answer
+# whose worker was killed to be there again within 20 seconds.
+LEASE = timedelta(seconds=12)
 RENEW_SECONDS = 3.0
 DRAFT_SECONDS = 1.0
 # A task that was sent and not claimed within this time is taken for lost.
