@@ -2,7 +2,7 @@
 PYTHON ?= python3
 SURE = $(if $(YES),--yes)
 
-.PHONY: run dev sign-in reset backup restore manage test check bench
+.PHONY: run dev sign-in reset backup restore manage test check bench chaos soak
 
 run dev sign-in backup check bench:
 	@$(PYTHON) run.py $@
@@ -15,3 +15,11 @@ restore:
 
 manage test:
 	@$(PYTHON) run.py $@ $(ARGS)
+
+# make chaos N=40 SEED=1 SECONDS=150, or make chaos FAULTS=network N=2000
+chaos:
+	@$(PYTHON) run.py chaos $(if $(FAULTS),--faults $(FAULTS)) $(if $(N),--count $(N)) \
+	    $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(ARGS)
+
+soak:
+	@$(PYTHON) run.py soak $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -56,6 +56,12 @@ def parser() -> argparse.ArgumentParser:
     testing.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to pytest")
     add("check", check, "format, lint, types, imports, generated files, translations, migrations")
     add("bench", bench, "measure starting, stopping, and the memory of every process")
+    for name, command, text in (
+        ("chaos", chaos, "kill processes or cut connections under load, and compare what is left"),
+        ("soak", soak, "live long with many sockets and deploys, and watch what grows"),
+    ):
+        # What they take is said by `python -m chaos`, which they start.
+        add(name, command, text).add_argument("arguments", nargs=argparse.REMAINDER)
     return whole
 
 
@@ -146,6 +152,19 @@ def check(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     return subprocess.run([sys.executable, "-m", "bench.boot"], cwd=ROOT, check=False).returncode
+
+
+def chaos(options: argparse.Namespace) -> int:
+    return start_chaos("break", options.arguments)
+
+
+def soak(options: argparse.Namespace) -> int:
+    return start_chaos("soak", options.arguments)
+
+
+def start_chaos(command: str, arguments: list[str]) -> int:
+    whole = [sys.executable, "-m", "chaos", command, *arguments]
+    return subprocess.run(whole, cwd=ROOT, check=False).returncode
 
 
 @contextmanager
