@@ -91,10 +91,12 @@ def open_or_widen(chat: Chat, seq: int, delay: float) -> Turn | None:
 
 
 def open_turn(chat: Chat) -> Turn | None:
-    """The turn that waits or runs in this chat."""
-    return Turn.unscoped.filter(
-        chat=chat, status__in=[Turn.Status.QUEUED, Turn.Status.RUNNING]
-    ).first()
+    """The turn that waits or runs in the locked chat, held: no worker claims or shows it now."""
+    return (
+        Turn.unscoped.select_for_update(of=("self",))
+        .filter(chat=chat, status__in=[Turn.Status.QUEUED, Turn.Status.RUNNING])
+        .first()
+    )
 
 
 def claim(turn_id: int) -> Claim | NotYet | None:
@@ -103,7 +105,8 @@ def claim(turn_id: int) -> Claim | NotYet | None:
     One conditional UPDATE decides, by the database's clock, so a doubled task finds nothing.
     """
     token = uuid.uuid4()
-    is_lost = Q(status=Turn.Status.RUNNING, lease_until__lt=Now())
+    # The last attempt is not taken up again: its loss is the last failure (see `exhausted`).
+    is_lost = Q(status=Turn.Status.RUNNING, lease_until__lt=Now(), failures__lt=MAX_FAILURES - 1)
     taken = (
         Turn.unscoped.filter(pk=turn_id, failures__lt=MAX_FAILURES)
         .filter(Q(status=Turn.Status.QUEUED, due_at__lte=Now()) | is_lost)
@@ -124,7 +127,7 @@ def claim(turn_id: int) -> Claim | NotYet | None:
     if taken:
         return Claim(turn_id, Turn.unscoped.values_list("attempt").get(pk=turn_id)[0], token)
     waiting = (
-        Turn.unscoped.filter(pk=turn_id, status=Turn.Status.QUEUED)
+        Turn.unscoped.filter(pk=turn_id, status=Turn.Status.QUEUED, failures__lt=MAX_FAILURES)
         .annotate(now=Now())
         .values_list("due_at", "now")
         .first()
@@ -136,12 +139,14 @@ def claim(turn_id: int) -> Claim | NotYet | None:
 
 
 def _mine(claim: Claim) -> Q:
+    # Columns of the turn only: whatever raises the chat's epoch ends its turn in the same commit.
+    # A join would move all this into a subquery, which an UPDATE that had to wait for the row does
+    # not look at again, and a turn stopped meanwhile would be revived.
     return Q(
         pk=claim.turn_id,
         status=Turn.Status.RUNNING,
         attempt=claim.attempt,
         lease_token=claim.token,
-        chat__epoch=F("epoch"),
     )
 
 
@@ -216,10 +221,19 @@ def overdue(limit: int = 100) -> list[int]:
 
 def exhausted(limit: int = 100) -> list[int]:
     """Turns that failed too often and whose chat must be given to people."""
+    # A last attempt whose worker died has failed like one that said so.
+    Turn.unscoped.filter(
+        status=Turn.Status.RUNNING, lease_until__lt=Now(), failures=MAX_FAILURES - 1
+    ).update(
+        status=Turn.Status.QUEUED,
+        failures=MAX_FAILURES,
+        lease_token=None,
+        lease_until=None,
+    )
     return list(
-        Turn.unscoped.filter(failures__gte=MAX_FAILURES)
-        .filter(Q(status=Turn.Status.QUEUED) | Q(status=Turn.Status.RUNNING, lease_until__lt=Now()))
-        .values_list("pk", flat=True)[:limit]
+        Turn.unscoped.filter(status=Turn.Status.QUEUED, failures__gte=MAX_FAILURES).values_list(
+            "pk", flat=True
+        )[:limit]
     )
 
 
