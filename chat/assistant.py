@@ -87,7 +87,8 @@ async def _claim(turn_id: int) -> turns.Claim | None:
 async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
     """Speak, and save what was said. A model that fails before its first word is stood in for."""
     speech = Speech()
-    pipe.put(events.packed(AITyping(chat_id=plan.chat_id), plan.chat_id))
+    typing = AITyping(chat_id=plan.chat_id, turn=claim.turn_id)
+    pipe.put(events.packed(typing, plan.chat_id))
     try:
         await _speak(claim, plan, plan.model, plan.request, speech, pipe)
     except AIError as error:
@@ -139,7 +140,8 @@ async def _carry(
         async for delta in deltas:
             speech.model = delta.model or speech.model
             speech.usage = delta.usage or speech.usage
-            if not delta.text:
+            text = _storable(delta.text)
+            if not text:
                 continue
             if speech.first_text_at is None:
                 # From here on the turn is not widened; a turn widened before now is void.
@@ -152,10 +154,15 @@ async def _carry(
                 attempt=claim.attempt,
                 epoch=plan.epoch,
                 offset=len(speech.text),
-                text=delta.text,
+                text=text,
             )
-            speech.text += delta.text
+            speech.text += text
             pipe.put(events.packed(event, plan.chat_id))
+
+
+def _storable(text: str) -> str:
+    """A model's words without what neither PostgreSQL nor JSON can carry."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 async def _keep(claim: turns.Claim, speech: Speech) -> None:

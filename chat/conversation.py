@@ -19,6 +19,7 @@ from chat.models import Chat, Handoff, Message, Mode, Session, Turn, Visitor
 from chat.protocol import (
     MODE_AFTER,
     AIResponse,
+    AITyping,
     DeskMessage,
     ModeName,
     NewMessage,
@@ -189,6 +190,22 @@ def stop_answer(locked: Chat) -> Message | None:
         sources=turn.sources,
         is_stopped=True,
     )
+
+
+def cut_short(locked: Chat) -> bool:
+    """Stop the answer under way, as its reader wishes; False when there is none.
+
+    What was written after that answer began is not part of it, and is answered next.
+    """
+    turn = turns.open_turn(locked)
+    if turn is None:
+        return False
+    stop_answer(locked)
+    locked.answered_seq = turn.upto_seq
+    locked.save(update_fields=["answered_seq"])
+    events.publish(locked.chat_id, AITyping(chat_id=locked.chat_id, active=False, turn=turn.pk))
+    _answer_the_rest(locked, turn.upto_seq)
+    return True
 
 
 def answer(claim: turns.Claim, content: str, **fields: Any) -> Message | None:

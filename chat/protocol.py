@@ -411,10 +411,13 @@ class NewMessage(Event):
 
 
 class AITyping(Event):
+    """An answer began, or ended with nothing more to come: late pieces of `turn` are void."""
+
     audience = "both"
     type: Literal["ai_typing"] = "ai_typing"
     chat_id: UUID
     active: bool = True
+    turn: int | None = None
 
 
 class AIDelta(Event):

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chat import conversation, events, snapshots, turns
 from chat.models import Chat, ContactRequest, Customer, Handoff, Message, Mode, Session, Visitor
-from chat.protocol import AITyping, FeedbackSaved, NewContact, Page, Rated
+from chat.protocol import FeedbackSaved, NewContact, Page, Rated
 from chat.refusals import Refused
 from organizations.models import Widget
 
@@ -244,13 +244,7 @@ def cancel_support(visitor: Visitor, chat: Chat) -> None:
 def stop(visitor: Visitor, chat: Chat) -> None:
     """Stop the answer under way; what was shown of it stays."""
     with transaction.atomic():
-        chat = conversation.lock(chat)
-        if chat.mode != Mode.AI or turns.open_turn(chat) is None:
-            return
-        conversation.stop_answer(chat)
-        chat.answered_seq = chat.seq
-        chat.save(update_fields=["answered_seq"])
-        events.publish(chat.chat_id, AITyping(chat_id=chat.chat_id, active=False))
+        conversation.cut_short(conversation.lock(chat))
 
 
 def end_chat(visitor: Visitor, chat: Chat) -> None:

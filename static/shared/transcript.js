@@ -116,10 +116,12 @@ const handlers = {
     return finish(next, turn, message.seq <= next.lastSeq);
   },
 
-  [EVENTS.AI_TYPING](state, { chat_id, active }) {
+  [EVENTS.AI_TYPING](state, { chat_id, active, turn }) {
     if (chat_id !== state.chatId || state.mode !== "ai") return state;
     // Ended without a line: nothing of the draft was kept, so nothing of it is shown.
-    return active ? { ...state, isAnswering: true } : finish(state, state.draft?.turn ?? 0, true);
+    if (!active) return finish(state, turn ?? state.draft?.turn ?? 0, true);
+    // It travels another way than the lines do, and may come behind the end of its own turn.
+    return turn && turn <= state.doneTurn ? state : { ...state, isAnswering: true };
   },
 
   [EVENTS.AI_DELTA]: applyDelta,

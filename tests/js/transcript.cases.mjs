@@ -354,6 +354,14 @@ export const cases = {
     same([state.draft, state.isAnswering], [null, false]);
   },
 
+  "nothing of a stopped answer shows that was never begun here"() {
+    const turn = delta(0, "late").turn;
+    const ended = { type: "ai_typing", chat_id: CHAT, active: false, turn };
+    const begun = { type: "ai_typing", chat_id: CHAT, active: true, turn };
+    const state = follow(open(), ended, begun, delta(0, "late"));
+    same([state.draft, state.isAnswering], [null, false]);
+  },
+
   "lines alone give the mode"() {
     const modes = [];
     let state = open();
