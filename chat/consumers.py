@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from chat import events, identity, protocol, snapshots, visitor, waiting
@@ -17,12 +17,19 @@ from chat.database import in_database
 from chat.heartbeat import heart
 from chat.models import Chat, Handoff, Visitor
 from chat.refusals import Refused
-from chat.socket import LATE, NOT_FOUND, Closed, Socket
+from chat.socket import FLOOD, LATE, NOT_FOUND, Closed, Socket
 from chat.visitor import Visit
 from organizations import access
 
 HELLO_SECONDS = 15
 TYPING_EVERY = 2.0
+
+
+class TooManySockets(Refused):
+    code = "too_many_sockets"
+
+    def __init__(self) -> None:
+        super().__init__(_("The chat is open in too many tabs. Close some of them."))
 
 
 class VisitorConsumer(Socket):
@@ -31,8 +38,8 @@ class VisitorConsumer(Socket):
     commands = protocol.visitor_commands
     audience = "visitor"
 
-    # Sockets of one secret in this process.
-    _sockets: Counter[str] = Counter()
+    # Sockets of one secret in this process, the oldest first.
+    _sockets: ClassVar[dict[str, list[VisitorConsumer]]] = {}
 
     def __init__(self) -> None:
         self.visit: Visit | None = None
@@ -50,7 +57,7 @@ class VisitorConsumer(Socket):
 
     def ping(self, event: protocol.Ping) -> None:
         """Send a heartbeat."""
-        self.send_event(event)
+        self.tell(event)
 
     async def opened(self) -> None:
         """Expect `register` soon."""
@@ -67,9 +74,7 @@ class VisitorConsumer(Socket):
         """Forget the socket."""
         self._hello.cancel()
         heart().remove(self)
-        if self._counted:
-            self._sockets[self._counted] -= 1
-            self._sockets += Counter()
+        self._count("")
 
     # --- who and where ------------------------------------------------------------------------
 
@@ -78,6 +83,8 @@ class VisitorConsumer(Socket):
         details = identity.details_of(self.scope)
         # Who has spoken is not late, however long the database takes to answer.
         self._hello.cancel()
+        if frame.language in dict(settings.LANGUAGES):
+            self.language = frame.language
         try:
             found = await in_database(_arrive, frame, details)
             self._count(found.token_key)
@@ -103,16 +110,23 @@ class VisitorConsumer(Socket):
         await self._restore(frame.last_seq if found.is_same_chat else 0)
 
     def _count(self, key: str) -> None:
-        if self._counted:
+        """Be one of the sockets of this secret; too many, and the oldest is let go.
+
+        The newest stays: after a network was lost, the old sockets are those nobody reads any more.
+        """
+        if key == self._counted:
             return
-        if self._sockets[key] >= settings.SOCKETS_PER_VISITOR:
-            raise Refused(
-                _("The chat is open in too many tabs. Close some of them."),
-                code="too_many_sockets",
-                retry_after=30,
-            )
-        self._sockets[key] += 1
+        if own := self._sockets.get(self._counted):
+            own.remove(self)
+            if not own:
+                del self._sockets[self._counted]
         self._counted = key
+        if not key:
+            return
+        own = self._sockets.setdefault(key, [])
+        own.append(self)
+        for oldest in own[: -settings.SOCKETS_PER_VISITOR]:
+            oldest.end(FLOOD, TooManySockets())
 
     def _visit(self) -> Visit:
         if self.visit is None:
@@ -144,8 +158,13 @@ class VisitorConsumer(Socket):
     async def _restore(self, last_seq: int) -> None:
         state = protocol.ChatState(has_existing_chat=False)
         if self.chat:
-            state = await in_database(_state, self.chat, last_seq)
+            self.chat, state = await self.read(_state, self.chat, last_seq)
         self.send_event(protocol.ChatRestored(chat=state))
+
+    async def _show(self, chat: Chat, last_seq: int) -> None:
+        await self._go_to(chat)
+        self.chat, state = await self.read(_state, chat, last_seq)
+        self.send_event(protocol.ChatSwitched(chat=state))
 
     # --- commands -----------------------------------------------------------------------------
 
@@ -189,16 +208,14 @@ class VisitorConsumer(Socket):
         if self.visitor is None:
             raise visitor.UnknownChat
         chat = await in_database(visitor.find_chat, self.visitor, visit.widget, frame.chat_id)
-        await self._go_to(chat)
-        self.send_event(protocol.ChatSwitched(chat=await in_database(_state, chat, frame.last_seq)))
+        await self._show(chat, frame.last_seq)
 
     async def new_chat(self, frame: protocol.NewChat) -> None:
         visit, person = self._visit(), await self._known()
         chat = await in_database(
             visitor.new_chat, person, visit, frame.client_id, frame.name, frame.chat_type
         )
-        await self._go_to(chat)
-        self.send_event(protocol.ChatSwitched(chat=await in_database(_state, chat, 0)))
+        await self._show(chat, 0)
 
     async def list_chats(self, frame: protocol.GetUserChats) -> None:
         visit = self._visit()
@@ -259,10 +276,10 @@ class VisitorConsumer(Socket):
         )
         await self._settle(chat)
 
-    async def heard(self, kind: str, frame: str) -> None:
+    def heard(self, kind: str, frame: str) -> None:
         """Learn from the chat's own events that it was closed."""
         if self.chat and kind == "support_left" and '"mode":"closed"' in frame:
-            self.chat = await in_database(_fresh, self.chat)
+            self.chat.closed_at = timezone.now()
 
     handlers = {
         protocol.Register: register,
@@ -315,17 +332,14 @@ def _arrive(frame: protocol.Register, details: identity.Details) -> Arrival:
     )
 
 
-def _fresh(chat: Chat) -> Chat:
-    return (
+def _state(chat: Chat, last_seq: int) -> tuple[Chat, protocol.ChatState]:
+    """The chat as it is now, and what its client needs to show it."""
+    fresh = (
         Chat.objects.of(chat.organization)
         .select_related("organization", "session__widget", "operator__user")
         .get(pk=chat.pk)
     )
-
-
-def _state(chat: Chat, last_seq: int) -> protocol.ChatState:
-    # The row first, the lines after it: a line newer than the row is sent live as well.
-    return snapshots.chat_state(_fresh(chat), last_seq)
+    return fresh, snapshots.chat_state(fresh, last_seq)
 
 
 def _summaries(person: Visitor, visit: Visit) -> list[protocol.ChatSummary]:

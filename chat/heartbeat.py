@@ -54,6 +54,10 @@ class Heartbeat:
                 # No ping at all lets clients reconnect; a wrong head would hide a gap.
                 log.warning("no heartbeat: %s", type(error).__name__)
                 continue
+            except Exception:
+                # Nobody would start it again, and every silent gap would stay unseen.
+                log.exception("no heartbeat")
+                continue
             for socket in sockets:
                 chat_id = socket.chat_id
                 socket.ping(Ping(chat_id=chat_id, head_seq=heads.get(chat_id, 0)))

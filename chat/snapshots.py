@@ -75,10 +75,15 @@ def message_body(message: Message, widget: Widget) -> MessageBody:
 def chat_state(chat: Chat, last_seq: int = 0) -> ChatState:
     """All that a client needs to show a chat, with at most a page of lines after `last_seq`.
 
-    From 0 the newest page is given; from a later seq the lines follow it without a gap.
+    From 0 the newest page is given; from a later seq the lines follow it without a gap. A line
+    newer than the row is left out, as the row's mode knows nothing of it; its event brings it.
     """
     widget = chat.session.widget
-    rows = Message.objects.of(chat.organization).filter(chat=chat).select_related("author__user")
+    rows = (
+        Message.objects.of(chat.organization)
+        .filter(chat=chat, seq__lte=chat.seq)
+        .select_related("author__user")
+    )
     if last_seq:
         lines = list(rows.filter(seq__gt=last_seq).order_by("seq")[:PAGE_SIZE])
     else:
@@ -92,8 +97,7 @@ def chat_state(chat: Chat, last_seq: int = 0) -> ChatState:
         name=chat.name,
         mode=cast(ModeName, chat.mode),
         epoch=chat.epoch,
-        # Not chat.seq: the row may be newer than the lines just read, never the reverse.
-        head_seq=max(chat.seq, lines[-1].seq if lines else 0),
+        head_seq=chat.seq,
         after_seq=lines[0].seq - 1 if lines else last_seq,
         history=[message_body(line, widget) for line in lines],
         message_count=chat.seq,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from uuid import UUID
 
-from django.utils import translation
+from django.db import InterfaceError, OperationalError
 
 from chat import events, protocol, snapshots
 from chat.database import in_database
 from chat.heartbeat import heart
 from chat.models import Chat, Note
-from chat.socket import NOBODY, Closed, Socket
+from chat.socket import AWAY, NOBODY, Closed, Socket
 from operators import desk, presence, queue
 from operators.models import Availability
 from organizations import access
 from organizations.models import Member
+
+log = logging.getLogger(__name__)
 
 # Changes that come together are shown together.
 RELOAD_SECONDS = 0.2
@@ -33,7 +36,7 @@ class OperatorConsumer(Socket):
         self.member: Member | None = None
         self.watched: Chat | None = None
         self._reloading: asyncio.Task[None] | None = None
-        self._heard: asyncio.Task[None] | None = None
+        self._staying: asyncio.Task[None] | None = None
         self._typed_at = 0.0
 
     @property
@@ -43,7 +46,7 @@ class OperatorConsumer(Socket):
 
     def ping(self, event: protocol.Ping) -> None:
         """Send a heartbeat."""
-        self.send_event(event)
+        self.tell(event)
 
     async def opened(self) -> None:
         """Let members in, and show them the desk."""
@@ -51,36 +54,37 @@ class OperatorConsumer(Socket):
         if member is None:
             raise Closed(NOBODY)
         self.member = member
-        cookies = self.scope.get("cookies", {})
-        self.language = str(cookies.get("django_language") or translation.get_language() or "en")
         group = events.organization_group(member.organization_id)
         await self.join(group, group)
         await in_database(presence.hear, member)
         await self._reload()
         await self._tell_presence()
         heart().add(self)
-        self._heard = asyncio.ensure_future(self._stay())
+        self._staying = asyncio.ensure_future(self._stay())
 
     async def closed(self) -> None:
         """Stop what runs for this console."""
         heart().remove(self)
-        for task in (self._heard, self._reloading):
+        for task in (self._staying, self._reloading):
             if task:
                 task.cancel()
 
     async def _stay(self) -> None:
         while True:
             await asyncio.sleep(presence.HEARD_EVERY)
-            # A member who was removed or blocked meanwhile is let go.
-            member = await in_database(access.member_of, self.scope.get("user"))
-            if member is None:
-                self.end(NOBODY)
-                return
-            await in_database(presence.hear, member)
-            # Heals what events were lost, and shows who came and went silently.
-            await self._reload()
-            members = await in_database(presence.colleagues, member.organization)
-            self.send_event(protocol.Presence(members=members))
+            try:
+                # A member who was removed or blocked meanwhile is let go.
+                member = await in_database(access.member_of, self.scope.get("user"))
+                if member is None:
+                    self.end(NOBODY)
+                    return
+                await in_database(presence.hear, member)
+                # Heals what events were lost, and shows who came and went silently.
+                await self._reload()
+                members = await in_database(presence.colleagues, member.organization)
+                self.tell(protocol.Presence(members=members))
+            except (OperationalError, InterfaceError) as error:
+                log.warning("a console was not noted: %s", type(error).__name__)
 
     def _member(self) -> Member:
         if self.member is None:
@@ -91,14 +95,19 @@ class OperatorConsumer(Socket):
         return await in_database(desk.find, self._member(), chat_id)
 
     async def _reload(self) -> None:
-        self.send_event(await in_database(queue.load, self._member().organization))
+        self.tell(await in_database(queue.load, self._member().organization))
 
     async def _reload_soon(self) -> None:
         await asyncio.sleep(RELOAD_SECONDS)
         self._reloading = None
-        await self._reload()
+        try:
+            await self._reload()
+        except (OperationalError, InterfaceError) as error:
+            # The desk would stay as it was; a console that comes back is shown it anew.
+            log.warning("the desk was not read: %s", type(error).__name__)
+            self.end(AWAY)
 
-    async def heard(self, kind: str, frame: str) -> None:
+    def heard(self, kind: str, frame: str) -> None:
         """Show the desk anew when an event says that it changed."""
         if kind in ("new_support_request", "support_taken", "new_contact") and not self._reloading:
             self._reloading = asyncio.ensure_future(self._reload_soon())
@@ -121,7 +130,7 @@ class OperatorConsumer(Socket):
             await self.leave(events.desk_group(old), old.hex)
         await self.join(events.desk_group(chat.chat_id), chat.chat_id.hex)
         self.watched = chat
-        self.send_event(await in_database(_watching, self._member(), frame.chat_id, frame.last_seq))
+        self.send_event(await self.read(_watching, self._member(), frame.chat_id, frame.last_seq))
 
     async def accept(self, frame: protocol.JoinSupportChat) -> None:
         await in_database(desk.accept, await self._find(frame.chat_id), self._member())

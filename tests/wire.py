@@ -56,11 +56,12 @@ class Client:
         return chat
 
     async def closed_with(self) -> int:
-        """The code with which the server closes; frames before it are skipped."""
+        """The code with which the server closes; frames before it are seen and passed over."""
         while True:
             message = await self.socket.receive_output(SECONDS)
             if message["type"] == "websocket.close":
                 return int(message["code"])
+            self.seen.append(json.loads(message["text"]))
 
     async def close(self) -> None:
         """Hang up."""

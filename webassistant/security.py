@@ -12,6 +12,11 @@ from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from django.utils import translation
+from django.utils.translation import gettext
+
+from chat.protocol import Error
+from chat.socket import NOBODY, language_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -75,12 +80,17 @@ class SameOrigin:
         headers = dict(scope["headers"])
         origin = urlsplit(headers.get(b"origin", b"").decode("latin-1"))
         host = headers.get(b"host", b"").decode("latin-1")
-        if not origin.netloc or origin.netloc != host or not host_is_ours(host):
-            await receive()
-            # Before the accept this is an HTTP 403.
-            await send({"type": "websocket.close", "code": 4403})
+        if origin.netloc and origin.netloc == host and host_is_ours(host):
+            await self.application(scope, receive, send)
             return
-        await self.application(scope, receive, send)
+        # Accepted only to be told: a browser shows no page the status of a refused handshake, and
+        # a proxy that hides the host would leave the widget trying for ever without a word.
+        await receive()
+        await send({"type": "websocket.accept"})
+        with translation.override(language_of(scope)):
+            error = Error(code="wrong_origin", message=gettext("This page may not open the chat."))
+        await send({"type": "websocket.send", "text": error.model_dump_json()})
+        await send({"type": "websocket.close", "code": NOBODY})
 
 
 def host_is_ours(host: str) -> bool:

@@ -42,6 +42,8 @@ def configuration(host: str, port: int) -> Config:
         lifespan="off",
         ws="websockets-sansio",
         ws_per_message_deflate=False,
+        # A larger frame is not even read (close code 1009); from 16 KB on it is refused.
+        ws_max_size=64 * 1024,
         # Addresses may hold one-time tokens, and whose proxy is believed is a setting of ours.
         access_log=False,
         proxy_headers=False,
