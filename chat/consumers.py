@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from chat import events, identity, protocol, snapshots, visitor, waiting
 from chat.database import in_database
 from chat.heartbeat import heart
-from chat.models import Chat, Handoff, Visitor
+from chat.models import Chat, Handoff, Message, Visitor
 from chat.refusals import Refused
 from chat.socket import FLOOD, LATE, NOT_FOUND, Closed, Socket
 from chat.visitor import Visit
@@ -175,12 +175,7 @@ class VisitorConsumer(Socket):
         message = await in_database(
             visitor.say, person, visit, frame.text, frame.client_id, chat_id
         )
-        self.send_event(
-            protocol.MessageSaved(
-                client_id=frame.client_id, seq=message.seq, chat_id=message.chat.chat_id
-            )
-        )
-        await self._settle(message.chat)
+        await self._ack(message, frame.client_id)
 
     def _open_chat_id(self) -> UUID | None:
         return self.chat.chat_id if self.chat and self.chat.closed_at is None else None
@@ -261,7 +256,7 @@ class VisitorConsumer(Socket):
 
     async def leave_contact(self, frame: protocol.LeaveContact) -> None:
         visit, person = self._visit(), await self._known()
-        _request, chat = await in_database(
+        _request, line = await in_database(
             visitor.leave_contact,
             person,
             visit,
@@ -271,10 +266,16 @@ class VisitorConsumer(Socket):
             frame.email,
             frame.text,
         )
+        await self._ack(line, frame.client_id)
+
+    async def _ack(self, line: Message, client_id: UUID) -> None:
+        """Say that the line is kept, and show its chat if it is not shown yet."""
         self.send_event(
-            protocol.MessageSaved(client_id=frame.client_id, seq=chat.seq, chat_id=chat.chat_id)
+            protocol.MessageSaved(client_id=client_id, seq=line.seq, chat_id=line.chat.chat_id)
         )
-        await self._settle(chat)
+        # A line of a former self is known again, and its chat stays shut.
+        if self.visitor and line.sender == self.visitor.sender:
+            await self._settle(line.chat)
 
     def heard(self, kind: str, frame: str) -> None:
         """Learn from the chat's own events that it was closed."""

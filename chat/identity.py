@@ -11,6 +11,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, Max, Min
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +21,9 @@ from ua_parser import parse
 from chat.models import Visitor
 from chat.refusals import Refused
 from organizations.models import Organization
+
+# In which a network may bring so many new visitors.
+NEWCOMERS = timedelta(hours=1)
 
 
 class TooManyVisitors(Refused):
@@ -38,6 +43,11 @@ class Details:
 def token_hash(organization: Organization, token: str) -> str:
     """What is stored of the secret; the same secret in two organizations is two visitors."""
     return hashlib.sha256(f"{organization.pk}:{token}".encode()).hexdigest()
+
+
+def forgotten_hash(token_hash: str) -> str:
+    """What is stored once a secret is forgotten: whose it was can be told, nothing opened."""
+    return hashlib.sha256(f"forgotten:{token_hash}".encode()).hexdigest()
 
 
 def shorten(address: str) -> str | None:
@@ -117,12 +127,30 @@ def find(organization: Organization, token: str) -> Visitor | None:
     if visitor is None:
         return None
     if visitor.last_visit < timezone.now() - timedelta(days=settings.VISITOR_TOKEN_DAYS):
-        # The row stays for its history; the old secret opens it no more.
-        Visitor.objects.of(organization).filter(pk=visitor.pk).update(
-            token_hash=secrets.token_hex(32)
-        )
+        _forget(visitor)
         return None
     return visitor
+
+
+def _forget(visitor: Visitor) -> None:
+    """The row stays for its history; the old secret opens it no more."""
+    rows = Visitor.objects.of(visitor.organization)
+    gone = forgotten_hash(visitor.token_hash)
+    with transaction.atomic():
+        held = rows.select_for_update().filter(pk=visitor.pk, token_hash=visitor.token_hash)
+        if held.first() is None:
+            return
+        # Of several lives of one secret the last is the one that `introduce` finds.
+        rows.filter(token_hash=gone).update(token_hash=secrets.token_hex(32))
+        held.update(token_hash=gone)
+
+
+def selves(visitor: Visitor) -> list[Visitor]:
+    """The visitor, and everyone who held the same secret before it was forgotten."""
+    found = [visitor]
+    while (former := found[-1].former) is not None:
+        found.append(former)
+    return found
 
 
 def greet(visitor: Visitor, details: Details) -> None:
@@ -144,22 +172,39 @@ def introduce(organization: Organization, token: str, details: Details) -> Visit
     known = find(organization, token)
     if known:
         return known
-    newcomers = Visitor.objects.of(organization).filter(
-        ip=details.ip, first_visit__gt=Now() - timedelta(hours=1)
-    )
-    if details.ip and newcomers.count() >= settings.NEW_VISITORS_PER_HOUR:
-        raise TooManyVisitors(
-            _("Too many new chats from your network. Try again later."), retry_after=600
+    hashed = token_hash(organization, token)
+    visitors = Visitor.objects.of(organization)
+    with transaction.atomic():
+        if details.ip:
+            _check_newcomers(organization, details.ip)
+        visitor, _made = visitors.get_or_create(
+            token_hash=hashed,
+            defaults={
+                "organization": organization,
+                "former": visitors.filter(token_hash=forgotten_hash(hashed)).first(),
+                "ip": details.ip,
+                "user_agent": details.user_agent,
+                "device_type": details.device_type,
+                "browser": details.browser,
+                "last_visit": timezone.now(),
+            },
         )
-    visitor, _made = Visitor.objects.of(organization).get_or_create(
-        token_hash=token_hash(organization, token),
-        defaults={
-            "organization": organization,
-            "ip": details.ip,
-            "user_agent": details.user_agent,
-            "device_type": details.device_type,
-            "browser": details.browser,
-            "last_visit": timezone.now(),
-        },
-    )
     return visitor
+
+
+def _check_newcomers(organization: Organization, ip: str) -> None:
+    """Refuse the network that sent too many within the hour; one of its visitors at a time."""
+    with connection.cursor() as cursor:
+        name = f"newcomers:{organization.pk}:{ip}"
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+    recent = (
+        Visitor.objects.of(organization)
+        .filter(ip=ip, first_visit__gt=Now() - NEWCOMERS)
+        .aggregate(count=Count("pk"), oldest=Min("first_visit"), now=Max(Now()))
+    )
+    if recent["count"] >= settings.NEW_VISITORS_PER_HOUR:
+        wait = (recent["oldest"] + NEWCOMERS - recent["now"]).total_seconds()
+        raise TooManyVisitors(
+            _("Too many new chats from your network. Try again later."),
+            retry_after=max(1.0, wait),
+        )

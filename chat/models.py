@@ -69,6 +69,9 @@ class Visitor(OrganizationOwned):
         related_name="visitors",
         verbose_name=_("customer"),
     )
+    # Who held the same secret before it was forgotten. Its messages are still known when they are
+    # sent again; nothing else of it is opened.
+    former = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, editable=False)
     # Shortened before it is stored: /24 for IPv4, /48 for IPv6.
     ip = models.GenericIPAddressField(_("IP, shortened"), null=True, blank=True)
     user_agent = models.CharField(_("browser's signature"), max_length=400, blank=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 MAX_TEXT = 4000
 MAX_FRAME = 16 * 1024
 PAGE_SIZE = 200
+MAX_DEPTH = 8
 
 Audience = Literal["visitor", "operators", "both"]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
@@ -41,12 +42,27 @@ class Frame(BaseModel):
 # --- what a visitor sends ---------------------------------------------------------------------
 
 
+def _check_depth(context: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what is nested deeper than any fact about a page; it could not be stored."""
+    level: list[Any] = [context]
+    for _depth in range(MAX_DEPTH):
+        level = [
+            part
+            for whole in level
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, dict | list)
+        ]
+    if level:
+        raise ValueError("nested too deeply")
+    return context
+
+
 class Page(Frame):
     """Where the visitor is, and what the site says of that page."""
 
     url: Annotated[str, StringConstraints(max_length=1000)] = ""
     title: Line = ""
-    context: dict[str, Any] = Field(default_factory=dict)
+    context: Annotated[dict[str, Any], AfterValidator(_check_depth)] = Field(default_factory=dict)
 
 
 class Register(Frame):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chat import conversation, events, snapshots, turns
+from chat import conversation, events, identity, snapshots, turns
 from chat.models import Chat, ContactRequest, Customer, Handoff, Message, Mode, Session, Visitor
 from chat.protocol import FeedbackSaved, NewContact, Page, Rated
 from chat.refusals import Refused
@@ -84,17 +85,12 @@ def say(
         # One visitor speaks with one voice: tabs and sockets queue here, so that the limit is
         # exact, two tabs make one chat, and a resend meets the first send's row.
         _hold(visitor)
-        before = (
-            Message.objects.of(visitor.organization)
-            .select_related("chat")
-            .filter(sender=visitor.sender, client_id=client_id)
-            .first()
-        )
+        before = _said_before(visitor, client_id)
         if before:
-            if before.content != text:
+            if before.content != text or before.role != Message.Role.USER:
                 raise ClientIdReused
             return before
-        _check_rate(visitor)
+        _check_rate(_said_by(visitor), "timestamp")
         chat = conversation.lock(_chosen_chat(visitor, visit, chat_id))
         if chat.mode == Mode.CLOSED:
             raise ChatClosed
@@ -115,15 +111,30 @@ def _hold(visitor: Visitor) -> None:
     Visitor.objects.of(visitor.organization).select_for_update().get(pk=visitor.pk)
 
 
-def _check_rate(visitor: Visitor) -> None:
-    """Refuse the message over the limit, by the database's clock; the visitor is held."""
-    recent = (
+def _said_before(visitor: Visitor, client_id: UUID) -> Message | None:
+    """The line that this visitor's id has already, however old."""
+    senders = [person.sender for person in identity.selves(visitor)]
+    return (
         Message.objects.of(visitor.organization)
-        .filter(sender=visitor.sender, role=Message.Role.USER, timestamp__gt=Now() - WINDOW)
-        .aggregate(count=Count("pk"), oldest=Min("timestamp"))
+        .select_related("chat")
+        .filter(sender__in=senders, client_id=client_id)
+        .first()
+    )
+
+
+def _said_by(visitor: Visitor) -> QuerySet[Message]:
+    return Message.objects.of(visitor.organization).filter(
+        sender=visitor.sender, role=Message.Role.USER
+    )
+
+
+def _check_rate(rows: QuerySet[Any], moment: str) -> None:
+    """Refuse one more than the limit a minute, by the database's clock; the visitor is held."""
+    recent = rows.filter(**{f"{moment}__gt": Now() - WINDOW}).aggregate(
+        count=Count("pk"), oldest=Min(moment), now=Max(Now())
     )
     if recent["count"] >= settings.MESSAGES_PER_MINUTE:
-        wait = (recent["oldest"] + WINDOW - timezone.now()).total_seconds()
+        wait = (recent["oldest"] + WINDOW - recent["now"]).total_seconds()
         raise TooManyMessages(
             _("You write faster than we can read. Wait a little."), retry_after=max(1.0, wait)
         )
@@ -131,15 +142,13 @@ def _check_rate(visitor: Visitor) -> None:
 
 def current_chat(visitor: Visitor, widget: Widget) -> Chat | None:
     """The chat a returning visitor is shown: the last one that is open, or just closed."""
-    chat = (
+    return (
         chats_of(visitor, widget)
         .filter(session__is_active=True)
+        .filter(Q(closed_at=None) | Q(closed_at__gt=timezone.now() - RATING_TIME))
         .order_by("-updated_at", "-pk")
         .first()
     )
-    if chat and chat.closed_at and chat.closed_at < timezone.now() - RATING_TIME:
-        return None
-    return chat
 
 
 def chats_of(visitor: Visitor, widget: Widget) -> QuerySet[Chat]:
@@ -208,6 +217,11 @@ def new_chat(visitor: Visitor, visit: Visit, client_id: UUID, name: str, type: s
     """Open another chat beside the others; the same `client_id` again gives the same one."""
     with transaction.atomic():
         _hold(visitor)
+        own = chats_of(visitor, visit.widget).exclude(client_id=None)
+        # In whatever session: that of the first sending may have ended since.
+        if before := own.filter(client_id=client_id).first():
+            return before
+        _check_rate(own, "created_at")
         session = conversation.open_session(visitor, visit.widget, visit.page, visit.language)
         return conversation.open_chat(session, name=name, type=type, client_id=client_id)
 
@@ -227,6 +241,8 @@ def request_support(
                 or _("Nobody is here right now. Leave your e-mail and we will answer.")
             )
         if chat.mode == Mode.AI:
+            asked = Handoff.objects.of(visitor.organization).filter(chat__session__visitor=visitor)
+            _check_rate(asked, "requested_at")
             conversation.change_mode(
                 chat, Message.Event.WAITING, actor=visitor.sender, reason=reason
             )
@@ -287,23 +303,27 @@ def leave_contact(
     name: str,
     email: str,
     text: str,
-) -> tuple[ContactRequest, Chat]:
-    """Leave a message to be answered by e-mail; the same `client_id` again changes nothing."""
+) -> tuple[ContactRequest, Message]:
+    """Leave a message to be answered by e-mail; returns it with the line that tells of it.
+
+    The same `client_id` again returns the first ones.
+    """
     try:
         validate_email(email)
     except ValidationError:
         raise BadEmail from None
     with transaction.atomic():
         _hold(visitor)
-        before = (
-            ContactRequest.objects.of(visitor.organization)
-            .select_related("chat")
-            .filter(client_id=client_id, chat__session__visitor=visitor)
-            .first()
+        before, requests = _said_before(visitor, client_id), ContactRequest.objects
+        own = requests.of(visitor.organization).filter(
+            chat__session__visitor__in=identity.selves(visitor)
         )
         if before:
-            return before, before.chat
-        _check_rate(visitor)
+            first = own.filter(client_id=client_id, name=name, email=email, text=text).first()
+            if first is None:
+                raise ClientIdReused
+            return first, before
+        _check_rate(own, "created_at")
         chat = conversation.lock(_chosen_chat(visitor, visit, chat_id))
         if chat.mode == Mode.CLOSED:
             raise ChatClosed
@@ -317,17 +337,18 @@ def leave_contact(
         )
         with translation.override(visit.language):
             sentence = gettext("Your message is with us. We will answer to %(email)s.")
-        conversation.append(
+        line = conversation.append(
             chat,
             role=Message.Role.SYSTEM,
             event=Message.Event.CONTACT,
             content=sentence % {"email": email},
-            sender="system",
+            sender=visitor.sender,
+            client_id=client_id,
         )
         _remember_page(chat.session, visit, title=text)
         events.publish_desk(visitor.organization_id, NewContact(contact=snapshots.contact(request)))
         events.tell("contact", chat.chat_id, visitor.sender)
-        return request, chat
+        return request, line
 
 
 def become_customer(

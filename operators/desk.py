@@ -217,6 +217,7 @@ def handle_contact(member: Member, contact_id: int) -> None:
         request = (
             ContactRequest.objects.of(member.organization)
             .select_related("chat")
+            .select_for_update(of=("self",))
             .filter(pk=contact_id)
             .first()
         )
@@ -256,7 +257,9 @@ def expire_waiting() -> int:
     for handoff in overdue:
         with transaction.atomic():
             locked = conversation.lock(handoff.chat)
-            if locked.mode == Mode.WAITING:
+            # A request taken back and made anew meanwhile is another one, and has just begun.
+            still_open = snapshots.open_handoff(locked)
+            if locked.mode == Mode.WAITING and still_open and still_open.pk == handoff.pk:
                 conversation.change_mode(locked, Message.Event.UNANSWERED, actor="system")
                 count += 1
     return count
