@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 from typing import BinaryIO, cast
 
-from django.contrib.postgres.search import SearchVector
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 import ai
@@ -98,7 +97,7 @@ def _swap(
             return False
         old = Passage.unscoped.filter(**{f"{kind}_id": item_id})
         old.delete()
-        Passage.unscoped.bulk_create(
+        passages = Passage.unscoped.bulk_create(
             [
                 Passage(
                     organization_id=item.organization_id,
@@ -117,15 +116,29 @@ def _swap(
             ],
             batch_size=200,
         )
-        config = config_of(item.language)
-        Passage.unscoped.filter(**{f"{kind}_id": item_id}).update(
-            search=SearchVector("heading", weight="A", config=config)
-            + SearchVector("text", weight="B", config=config)
-        )
+        with connection.cursor() as cursor:
+            cursor.execute(
+                INDEX_WORDS,
+                {
+                    "config": config_of(item.language),
+                    "passages": [passage.pk for passage in passages],
+                },
+            )
         KINDS[kind].unscoped.filter(pk=item_id).update(
             status=Knowledge.Status.READY, error="", indexed_at=timezone.now()
         )
         return True
+
+
+# See `Passage.search` for the word with the organization.
+INDEX_WORDS = """
+UPDATE knowledge_passage
+SET search = setweight(to_tsvector(%(config)s::regconfig, heading), 'A')
+             || setweight(to_tsvector(%(config)s::regconfig, text), 'B')
+             || array_to_tsvector(ARRAY['@' || organization_id]),
+    heading_words = length(to_tsvector(%(config)s::regconfig, heading))
+WHERE id = ANY(%(passages)s)
+"""
 
 
 def fail(kind: str, item_id: int, content_hash: str, code: str) -> bool:

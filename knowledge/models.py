@@ -138,12 +138,16 @@ class Passage(OrganizationOwned):
     is_active = models.BooleanField(_("active"), default=True)
     embedder = models.CharField(_("embedded by"), max_length=120)
     embedding = HalfVectorField(dimensions=DIMENSIONS)
+    # The stems of heading (weight A) and text (B), and `@<organization id>`, which no text gives:
+    # one look into the index finds a word inside one organization.
     search = SearchVectorField()
+    heading_words = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         verbose_name = _("passage")
         verbose_name_plural = _("passages")
-        indexes = [GinIndex(fields=["search"], name="passage_search")]
+        # No pending list: it would be read from end to end by every search until a vacuum.
+        indexes = [GinIndex(fields=["search"], name="passage_search", fastupdate=False)]
         constraints = [
             models.CheckConstraint(
                 name="passage_has_one_owner",

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 from pgvector import HalfVector
 
 import ai
 from knowledge.indexing import config_of
-from knowledge.models import Passage
 from organizations.models import Agent, Language, Organization
 
 # All that follows was calibrated on tests/data/questions.json with the built-in embedder; see
@@ -92,6 +90,7 @@ def search(
             SEARCH,
             {
                 "organization": organization.pk,
+                "own_word": f" & '@{organization.pk}'",
                 "embedder": embedder.name,
                 "question": question,
                 "vector": HalfVector(vector).to_text(),
@@ -111,28 +110,47 @@ def search(
                 "limit": limit,
             },
         )
-        rows = cursor.fetchall()
-    scored = [_Row(*row) for row in rows]
-    hits = [row for row in scored if row.language == wanted and row.score >= CUT_OFF]
+        found = [_found(*row) for row in cursor.fetchall()]
+    hits = [one for one in found if one.language == wanted and one.score >= CUT_OFF]
     if not hits:
         # What is only written in the other language is still better than nothing.
-        others = [row for row in scored if row.language != wanted]
-        hits = [row for row in others if row.score * OTHER_LANGUAGE >= CUT_OFF]
-    best = max((row.score for row in scored), default=0.0)
-    found = _load(hits[:limit])
-    is_sure = bool(found) and found[0].kind == "faq" and found[0].score >= SURE
-    if is_sure and len(found) > 1 and found[0].score - found[1].score < LEAD:
+        others = [one for one in found if one.language != wanted]
+        hits = [one for one in others if one.score * OTHER_LANGUAGE >= CUT_OFF]
+    best = max((one.score for one in found), default=0.0)
+    is_sure = bool(hits) and hits[0].kind == "faq" and hits[0].score >= SURE
+    if is_sure and len(hits) > 1 and hits[0].score - hits[1].score < LEAD:
         is_sure = False
-    return Result(tuple(found), is_sure, best)
+    return Result(tuple(hits), is_sure, best)
 
 
-@dataclass(frozen=True)
-class _Row:
-    pk: int
-    language: str
-    score: float
-    vector_score: float
-    text_score: float
+def _found(
+    passage: int,
+    language: str,
+    score: float,
+    cosine: float,
+    words: float,
+    faq: int | None,
+    article: int | None,
+    document: int | None,
+    heading: str,
+    text: str,
+    url: str,
+) -> Found:
+    owners = (("faq", faq), ("article", article), ("document", document))
+    kind, item = next((kind, item) for kind, item in owners if item is not None)
+    return Found(
+        passage_id=passage,
+        kind=kind,
+        item_id=item,
+        title=heading,
+        text=text,
+        answer=text,
+        url=url,
+        language=language,
+        score=float(score),
+        vector_score=float(cosine),
+        text_score=float(words),
+    )
 
 
 def language_of(question: str, default: str | None = None) -> str:
@@ -144,19 +162,20 @@ def language_of(question: str, default: str | None = None) -> str:
     return Language.RUSSIAN if cyrillic > latin else Language.ENGLISH
 
 
+# The cosine of every passage of the organization, and its words by the index: both are exact.
 SEARCH = r"""
 WITH t AS MATERIALIZED (
-    SELECT id, language, priority, search, faq_id IS NOT NULL AS is_faq,
-           length(ts_filter(search, '{a}')) AS heading_words,
+    SELECT id, language, priority, faq_id IS NOT NULL AS is_faq,
            1 - (embedding <=> %(vector)s::halfvec) AS cosine
     FROM knowledge_passage
     WHERE organization_id = %(organization)s AND is_active AND embedder = %(embedder)s
       AND (%(any_category)s OR category_id IS NULL OR category_id = ANY(%(categories)s::bigint[]))
-), totals AS (
+), totals AS MATERIALIZED (
     SELECT language, count(*) AS n, ln(1 + (count(*) - 0.5) / 1.5) AS rarest
     FROM t GROUP BY language
-), words AS (
-    SELECT language, word, quoted::tsquery AS query, (quoted || ':A')::tsquery AS in_heading
+), words AS MATERIALIZED (
+    SELECT language, word, (quoted || %(own_word)s)::tsquery AS query,
+           (quoted || ':A')::tsquery AS in_heading
     FROM (
         SELECT language, word,
                '''' || replace(replace(word, '\', '\\'), '''', '''''') || '''' AS quoted
@@ -170,85 +189,55 @@ WITH t AS MATERIALIZED (
         ) AS lexemes
     ) AS quoted_lexemes
 ), pairs AS MATERIALIZED (
-    SELECT t.id, t.heading_words, w.language, w.word, t.search @@ w.in_heading AS is_in_heading
-    FROM t JOIN words w ON w.language = t.language AND t.search @@ w.query
-), weights AS (
-    SELECT w.language, w.word, ln(1 + (s.n - coalesce(p.n, 0) + 0.5) / (coalesce(p.n, 0) + 0.5))
+    SELECT p.id, p.heading_words, w.language, w.word, p.search @@ w.in_heading AS is_in_heading
+    FROM words w
+    CROSS JOIN LATERAL (
+        SELECT id, heading_words, search FROM knowledge_passage
+        WHERE search @@ w.query AND language = w.language OFFSET 0
+    ) AS p
+    JOIN t ON t.id = p.id
+), weights AS MATERIALIZED (
+    SELECT w.language, w.word, s.rarest,
+           ln(1 + (s.n - coalesce(p.n, 0) + 0.5) / (coalesce(p.n, 0) + 0.5))
            * CASE WHEN p.n IS NULL THEN %(unknown)s ELSE 1 END AS weight
     FROM words w
     JOIN totals s ON s.language = w.language
     LEFT JOIN (SELECT language, word, count(*) AS n FROM pairs GROUP BY language, word) AS p
       ON p.language = w.language AND p.word = w.word
-), asked AS (
+), asked AS MATERIALIZED (
     SELECT language, sum(weight) AS weight FROM weights GROUP BY language
 ), cover AS (
     SELECT p.id, sum(w.weight) / min(a.weight) AS by_text,
            coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0) / min(a.weight) AS by_heading,
            coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0) / nullif(
                coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0)
-               + %(missing)s * min(s.rarest)
+               + %(missing)s * min(w.rarest)
                  * (min(p.heading_words) - count(*) FILTER (WHERE p.is_in_heading)), 0
            ) AS of_heading
     FROM pairs p
     JOIN weights w ON w.language = p.language AND w.word = p.word
     JOIN asked a ON a.language = p.language
-    JOIN totals s ON s.language = p.language
     GROUP BY p.id
-), scored AS (
-    SELECT t.id, t.language, t.priority, t.cosine, CASE
-        WHEN c.id IS NULL THEN 0
-        WHEN t.is_faq THEN %(by_text)s * c.by_text + %(by_heading)s * c.by_heading
-                           + %(of_heading)s * coalesce(c.of_heading, 0)
-        ELSE %(by_long_text)s * c.by_text
-    END AS words
-    FROM t LEFT JOIN cover c ON c.id = t.id
-)
-SELECT id, language, score, cosine, words FROM (
-    SELECT *, row_number() OVER (
-        PARTITION BY language = %(language)s ORDER BY score DESC, id
-    ) AS place
+), scored AS MATERIALIZED (
+    SELECT id, is_wanted, cosine, words,
+           words + %(vectors)s * greatest(cosine, 0) + %(priority)s * (priority - 5) / 5.0 AS score
     FROM (
-        SELECT id, language, cosine, words,
-               least(1, greatest(0, words + %(vectors)s * greatest(cosine, 0)
-                                    + %(priority)s * (priority - 5) / 5.0)) AS score
-        FROM scored
-    ) AS summed
-) AS ranked
-WHERE place <= %(limit)s
-ORDER BY score DESC, id
+        SELECT t.id, t.language = %(language)s AS is_wanted, t.cosine, t.priority, coalesce(CASE
+            WHEN t.is_faq THEN %(by_text)s * c.by_text + %(by_heading)s * c.by_heading
+                               + %(of_heading)s * coalesce(c.of_heading, 0)
+            ELSE %(by_long_text)s * c.by_text
+        END, 0) AS words
+        FROM t LEFT JOIN cover c ON c.id = t.id
+    ) AS covered
+), best AS (
+    (SELECT * FROM scored WHERE is_wanted ORDER BY score DESC, id LIMIT %(limit)s)
+    UNION ALL
+    (SELECT * FROM scored WHERE NOT is_wanted ORDER BY score DESC, id LIMIT %(limit)s)
+)
+SELECT best.id, p.language, least(1, greatest(0, best.score)), best.cosine, best.words,
+       p.faq_id, p.article_id, p.document_id, p.heading, p.text, coalesce(article.url, '')
+FROM best
+JOIN knowledge_passage p ON p.id = best.id
+LEFT JOIN knowledge_article article ON article.id = p.article_id
+ORDER BY best.score DESC, best.id
 """
-
-
-def _load(rows: list[_Row]) -> list[Found]:
-    passages = {
-        passage.pk: passage
-        for passage in Passage.unscoped.filter(pk__in=[row.pk for row in rows]).select_related(
-            "faq", "article", "document"
-        )
-    }
-    return [_found(row, passages[row.pk]) for row in rows if row.pk in passages]
-
-
-def _found(row: _Row, passage: Passage) -> Found:
-    scores: dict[str, Any] = {
-        "score": float(row.score),
-        "vector_score": float(row.vector_score),
-        "text_score": float(row.text_score),
-    }
-    if passage.faq:
-        kind, item_id, url = "faq", passage.faq.pk, ""
-    elif passage.article:
-        kind, item_id, url = "article", passage.article.pk, passage.article.url
-    else:
-        kind, item_id, url = "document", passage.document_id or 0, ""
-    return Found(
-        passage_id=passage.pk,
-        kind=kind,
-        item_id=item_id,
-        title=passage.heading,
-        text=passage.text,
-        answer=passage.text,
-        url=url,
-        language=passage.language,
-        **scores,
-    )
