@@ -103,7 +103,7 @@ class VisitorConsumer(Socket):
                 language=found.visit.language,
                 is_open=found.visit.widget.is_open(),
                 operators_online=found.operators_online,
-                offline_message=found.visit.widget.offline_message,
+                offline_message=found.visit.widget.text("offline_message", self.language),
             )
         )
         await self._go_to(found.chat)

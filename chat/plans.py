@@ -111,7 +111,7 @@ def _plan(claim: turns.Claim, turn: Turn, chat: Chat) -> Plan | HandOver | None:
     request = ChatRequest(
         messages=prompts.build(
             prompts.Material(
-                name=widget.bot_name,
+                name=widget.text("bot_name", session.language),
                 organization=chat.organization.name,
                 language=session.language,
                 instructions=agent.instructions,
@@ -175,13 +175,13 @@ def _history(turn: Turn) -> list[prompts.Line]:
 
 def _fixed_answer(chat: Chat, question: str, daily_limit: int) -> str:
     """An answer that needs no knowledge: a greeting, thanks, closed hours, the day's limit."""
-    widget = chat.session.widget
+    widget, language = chat.session.widget, chat.session.language
     if intents.wants_person(question):
-        return widget.offline_message or _(
+        return widget.text("offline_message", language) or _(
             "Nobody is here right now. Leave your e-mail and we will answer."
         )
     if intents.is_greeting(question):
-        return widget.welcome_message or _("Hello! What would you like to know?")
+        return widget.text("welcome_message", language) or _("Hello! What would you like to know?")
     if intents.is_thanks(question):
         return _("You are welcome! Ask me anything else.")
     today = Turn.objects.of(chat.organization).filter(

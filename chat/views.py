@@ -110,10 +110,11 @@ def frame_config(widget: Widget, language: str) -> dict[str, Any]:
     return {
         "widget": widget.key,
         "language": language,
-        "bot_name": widget.bot_name or _("Assistant"),
+        "bot_name": widget.text("bot_name", language) or _("Assistant"),
         "bot_avatar": widget.bot_avatar.url if widget.bot_avatar else "",
-        "welcome_message": widget.welcome_message or _("Hello! What would you like to know?"),
-        "placeholder_text": widget.placeholder_text or _("Write a message"),
+        "welcome_message": widget.text("welcome_message", language)
+        or _("Hello! What would you like to know?"),
+        "placeholder_text": widget.text("placeholder_text", language) or _("Write a message"),
         "primary_color": widget.primary_color,
         "position": widget.position,
         "languages": widget.languages,

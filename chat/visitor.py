@@ -237,7 +237,7 @@ def request_support(
             raise ChatClosed
         if not visit.widget.is_open():
             raise SupportClosed(
-                visit.widget.offline_message
+                visit.widget.text("offline_message", visit.language)
                 or _("Nobody is here right now. Leave your e-mail and we will answer.")
             )
         if chat.mode == Mode.AI:

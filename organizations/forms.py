@@ -21,7 +21,7 @@ from unfold.widgets import (
 )
 
 from organizations.hours import DAYS, validate_hours
-from organizations.models import Language, Member, User, Widget
+from organizations.models import TEXTS, Language, Member, User, Widget
 
 DAY_NAMES = {
     "mon": _("Monday"),
@@ -98,6 +98,77 @@ def _spans(day: str, line: str | None) -> list[list[str]]:
     return spans
 
 
+TEXT_NAMES = {
+    "bot_name": _("Assistant's name"),
+    "welcome_message": _("Welcome message"),
+    "placeholder_text": _("Hint in the empty field"),
+    "offline_message": _("Offline message"),
+}
+# Every text in every language, in the order of the inputs.
+TRANSLATED = [(language, name) for language in Language.values for name in TEXTS]
+
+
+class TranslationsWidget(forms.MultiWidget):
+    """The widget's texts once more for each language."""
+
+    template_name = "organizations/translations_widget.html"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        inputs: dict[str, forms.Widget | type[forms.Widget]] = {}
+        for language, name in TRANSLATED:
+            if TEXTS[name] > 100:
+                inputs[f"{language}_{name}"] = UnfoldAdminTextareaWidget(attrs={"rows": 2})
+            else:
+                inputs[f"{language}_{name}"] = UnfoldAdminTextInputWidget()
+        super().__init__(inputs, attrs)
+
+    def decompress(self, value: Any) -> list[str]:
+        """The stored texts in the order of the inputs."""
+        stored = value if isinstance(value, dict) else {}
+        return [stored.get(language, {}).get(name, "") for language, name in TRANSLATED]
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """The inputs, by language."""
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        lines: dict[str, list[Any]] = {}
+        inputs = context["widget"]["subwidgets"]
+        for (language, text), line in zip(TRANSLATED, inputs, strict=True):
+            line["label"] = TEXT_NAMES[text]
+            lines.setdefault(language, []).append(line)
+        context["widget"]["groups"] = [
+            {
+                "language": Language(language).label,
+                "lines": own,
+                "has_texts": any(line["value"] for line in own),
+            }
+            for language, own in lines.items()
+        ]
+        return context
+
+
+class TranslationsField(forms.MultiValueField):
+    """Texts by language; an empty one is not kept."""
+
+    widget = TranslationsWidget
+
+    def __init__(self, **kwargs: Any) -> None:
+        fields = [
+            forms.CharField(required=False, max_length=TEXTS[name])
+            for _language, name in TRANSLATED
+        ]
+        kwargs.pop("encoder", None)
+        kwargs.pop("decoder", None)
+        super().__init__(fields, require_all_fields=False, **{**kwargs, "required": False})
+
+    def compress(self, lines: list[str]) -> dict[str, dict[str, str]]:
+        """The inputs as they are stored."""
+        stored: dict[str, dict[str, str]] = {}
+        for (language, name), text in zip(TRANSLATED, lines or [], strict=False):
+            if text:
+                stored.setdefault(language, {})[name] = text
+        return stored
+
+
 class LinesField(forms.CharField):
     """A list of short texts, one in a line."""
 
@@ -146,6 +217,10 @@ class WidgetForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Allowed sites"),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text=Widget._meta.get_field("allowed_sites").help_text,
+    )
+    translations = TranslationsField(
+        label=_("Texts by language"),
+        help_text=_("For visitors of that language. Empty: the text above."),
     )
     languages = forms.MultipleChoiceField(
         label=_("Languages"),

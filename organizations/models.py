@@ -64,6 +64,30 @@ def default_languages() -> list[str]:
     return list(Language.values)
 
 
+# The widget's texts that may be given in each language, and their greatest lengths.
+TEXTS = {
+    "bot_name": 60,
+    "welcome_message": 1000,
+    "placeholder_text": 100,
+    "offline_message": 1000,
+}
+
+
+def validate_translations(value: Any) -> None:
+    """Accept `{language: {text's name: text}}` with known languages, names and lengths."""
+    is_right = isinstance(value, dict) and all(
+        language in Language.values
+        and isinstance(texts, dict)
+        and all(
+            name in TEXTS and isinstance(text, str) and len(text) <= TEXTS[name]
+            for name, text in texts.items()
+        )
+        for language, texts in value.items()
+    )
+    if not is_right:
+        raise ValidationError(_("Check the texts by language."), code="translations")
+
+
 def validate_languages(value: list[str]) -> None:
     """Accept a list of languages without repeats, at least one."""
     if not value or len(set(value)) != len(value) or set(value) - set(Language.values):
@@ -226,6 +250,9 @@ class Widget(OrganizationOwned):
     primary_color = models.CharField(
         _("colour"), max_length=7, default="#0f766e", validators=[validate_color]
     )
+    translations = models.JSONField(
+        _("texts by language"), default=dict, blank=True, validators=[validate_translations]
+    )
     position = models.CharField(
         _("position"), max_length=5, choices=Position, default=Position.RIGHT
     )
@@ -285,6 +312,11 @@ class Widget(OrganizationOwned):
     def is_open(self) -> bool:
         """Whether people are at work now, by the widget's hours."""
         return hours.is_open(self.business_hours, self.timezone, timezone.now())
+
+    def text(self, name: str, language: str) -> str:
+        """One of TEXTS in the visitor's language, else as it is for all; empty: none was given."""
+        own = self.translations.get(language, {}).get(name)
+        return str(own or getattr(self, name))
 
     def language_for(self, wanted: str | None) -> str:
         """The language to speak with a visitor who asks for `wanted`."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
@@ -88,6 +89,27 @@ def test_empty_hours_mean_always_open(acme: House) -> None:
     assert acme.widget.is_open()
 
 
+def test_texts_by_language_are_kept_and_spoken(acme: House) -> None:
+    texts = {"translations_ru_welcome_message": "Здравствуйте!", "welcome_message": "Hello!"}
+    assert save_widget(acme, **texts) == {}
+    assert acme.widget.translations == {"ru": {"welcome_message": "Здравствуйте!"}}
+    assert acme.widget.text("welcome_message", "ru") == "Здравствуйте!"
+    assert acme.widget.text("welcome_message", "en") == "Hello!"
+    for language, words in (("ru", "Здравствуйте!"), ("en", "Hello!")):
+        page = client_of(None).get(f"/widget/{acme.widget.key}/", {"lang": language})
+        assert page.context["config"]["welcome_message"] == words
+
+
+@pytest.mark.parametrize(
+    "translations",
+    [["x"], {"de": {}}, {"en": []}, {"en": {"name": "x"}}, {"en": {"bot_name": 1}}],
+)
+def test_texts_by_language_have_one_shape(acme: House, translations: Any) -> None:
+    acme.widget.translations = translations
+    with pytest.raises(ValidationError):
+        acme.widget.full_clean()
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -106,12 +128,17 @@ def test_empty_hours_mean_always_open(acme: House) -> None:
         ("name", "With Spaces"),
         ("support_timeout", "0"),
         ("auto_open_delay", "100000"),
+        ("translations_en_bot_name", "x" * 61),
     ],
 )
 def test_a_mistake_is_shown_at_its_field(acme: House, field: str, value: Any) -> None:
     """And nothing is saved."""
     errors = save_widget(acme, **{field: value})
-    expected = "main_language" if value == ["ru"] else field.removesuffix("_mon")
+    expected = (
+        "main_language"
+        if value == ["ru"]
+        else field.removesuffix("_mon").removesuffix("_en_bot_name")
+    )
     assert expected in errors
     acme.widget.refresh_from_db()
     assert acme.widget.name == "default"

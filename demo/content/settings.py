@@ -38,15 +38,19 @@ WIDGETS: list[dict[str, Any]] = [
         "bot_name": "Идель",
         "primary_color": "#0f766e",
         "position": "right",
-        "welcome_message": (
-            "Здравствуйте! Я Идель. Расскажу о турах, датах и ценах — спрашивайте.\n"
-            "Hello! Ask me about tours, dates and prices in English, too."
-        ),
-        "placeholder_text": "Вопрос · Your question",
-        "offline_message": (
-            "Сейчас никого из людей нет. Оставьте почту — ответим утром.\n"
-            "Nobody is here right now. Leave your e-mail and we will answer in the morning."
-        ),
+        "welcome_message": "Здравствуйте! Я Идель. Расскажу о турах, датах и ценах — спрашивайте.",
+        "placeholder_text": "Ваш вопрос",
+        "offline_message": ("Сейчас никого из людей нет. Оставьте почту — ответим утром."),
+        "translations": {
+            "en": {
+                "bot_name": "Idel",
+                "welcome_message": "Hello! I am Idel. Ask me about tours, dates and prices.",
+                "placeholder_text": "Your question",
+                "offline_message": (
+                    "Nobody is here right now. Leave your e-mail and we will answer in the morning."
+                ),
+            },
+        },
         "business_hours": ALWAYS,
         "timezone": TIMEZONE,
         "languages": ["ru", "en"],
@@ -56,15 +60,21 @@ WIDGETS: list[dict[str, Any]] = [
         "bot_name": "Идель · туры",
         "primary_color": "#b45309",
         "position": "right",
-        "welcome_message": (
-            "Вижу, какой тур вы смотрите. Подсказать цену, ближайшую дату или места?\n"
-            "I see which tour is open. Shall I tell its price, next date or places left?"
-        ),
-        "placeholder_text": "О туре · About the tour",
+        "welcome_message": "Вижу, какой тур вы смотрите. Подсказать цену, ближайшую дату или места?",
+        "placeholder_text": "Вопрос о туре",
         "offline_message": (
-            "Менеджеры отвечают по будням с 9 до 19 по Москве. Оставьте почту — напишем.\n"
-            "Our managers answer on weekdays from 9 to 19, Moscow time. Leave your e-mail."
+            "Менеджеры отвечают по будням с 9 до 19 по Москве. Оставьте почту — напишем."
         ),
+        "translations": {
+            "en": {
+                "bot_name": "Idel · tours",
+                "welcome_message": "I see which tour is open. Shall I tell its price, next date or places left?",
+                "placeholder_text": "About the tour",
+                "offline_message": (
+                    "Our managers answer on weekdays from 9 to 19, Moscow time. Leave your e-mail."
+                ),
+            },
+        },
         "business_hours": WEEKDAYS,
         "timezone": TIMEZONE,
         "languages": ["ru", "en"],
@@ -74,15 +84,19 @@ WIDGETS: list[dict[str, Any]] = [
         "bot_name": "Идель · поддержка",
         "primary_color": "#4338ca",
         "position": "left",
-        "welcome_message": (
-            "Помогу с бронью, оплатой и возвратом. Что случилось?\n"
-            "I help with bookings, payments and refunds. What happened?"
-        ),
-        "placeholder_text": "Что случилось · What happened",
-        "offline_message": (
-            "Сейчас никого из людей нет. Оставьте почту — ответим в течение дня.\n"
-            "Nobody is here right now. Leave your e-mail and we will answer within a day."
-        ),
+        "welcome_message": "Помогу с бронью, оплатой и возвратом. Что случилось?",
+        "placeholder_text": "Что случилось?",
+        "offline_message": ("Сейчас никого из людей нет. Оставьте почту — ответим в течение дня."),
+        "translations": {
+            "en": {
+                "bot_name": "Idel · support",
+                "welcome_message": "I help with bookings, payments and refunds. What happened?",
+                "placeholder_text": "What happened?",
+                "offline_message": (
+                    "Nobody is here right now. Leave your e-mail and we will answer within a day."
+                ),
+            },
+        },
         "business_hours": ALWAYS,
         "timezone": TIMEZONE,
         "languages": ["ru", "en"],

@@ -43,11 +43,20 @@ class WidgetAdmin(ScopedAdmin):
         ),
         (
             _("Texts"),
-            {"fields": ["languages", "main_language", "welcome_message", "placeholder_text"]},
+            {
+                "fields": [
+                    "languages",
+                    "main_language",
+                    "welcome_message",
+                    "placeholder_text",
+                    "offline_message",
+                    "translations",
+                ]
+            },
         ),
         (
             _("People"),
-            {"fields": ["timezone", "business_hours", "support_timeout", "offline_message"]},
+            {"fields": ["timezone", "business_hours", "support_timeout"]},
         ),
         (_("Sites"), {"fields": ["allowed_sites"]}),
     ]
