@@ -4,7 +4,7 @@ SURE = $(if $(YES),--yes)
 
 .PHONY: run dev sign-in reset backup restore manage test check bench chaos soak
 
-run dev sign-in backup check bench:
+run dev sign-in backup check:
 	@$(PYTHON) run.py $@
 
 reset:
@@ -12,6 +12,9 @@ reset:
 
 restore:
 	@$(PYTHON) run.py restore $(SURE) "$(FILE)"
+
+bench:
+	@$(PYTHON) run.py bench $(ONLY) $(ARGS)
 
 manage test:
 	@$(PYTHON) run.py $@ $(ARGS)

@@ -19,7 +19,7 @@ VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 OLDEST = (3, 11)
 NEWEST = (3, 13)
-DEVELOPING = ("test", "check", "chaos", "soak")
+DEVELOPING = ("test", "check", "bench", "chaos", "soak")
 # The larger lock holds everything of the smaller one, in the same versions.
 LOCKS = {"run": ("requirements.lock",), "develop": ("requirements-dev.lock", "requirements.lock")}
 

@@ -55,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
     testing = add("test", test, "run every test, the browser's last")
     testing.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to pytest")
     add("check", check, "format, lint, types, imports, generated files, translations, migrations")
-    add("bench", bench, "measure starting, stopping, and the memory of every process")
+    benching = add("bench", bench, "measure, and print every figure beside its limit")
+    benching.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on: see bench --help")
     for name, command, text in (
         ("chaos", chaos, "kill processes or cut connections under load, and compare what is left"),
         ("soak", soak, "live long with many sockets and deploys, and watch what grows"),
@@ -151,7 +152,8 @@ def check(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    return subprocess.run([sys.executable, "-m", "bench.boot"], cwd=ROOT, check=False).returncode
+    command = [sys.executable, "-m", "bench", *options.arguments]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
 def chaos(options: argparse.Namespace) -> int:

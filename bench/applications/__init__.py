@@ -1,0 +1,1 @@
+"""The small ASGI applications that are measured beside the product's own."""

@@ -1,0 +1,1 @@
+"""What one would write first: Channels as its tutorial shows it, measured beside ours."""
