@@ -7,6 +7,7 @@ busy and its CPU time divided by the frames is what a frame costs.
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 
 import uvloop
@@ -38,7 +39,7 @@ def run(place: Place) -> list[Table]:
         before = measure.pin_self(FEEDING)
         results = measure.alternate(
             {
-                name: lambda web=web: uvloop.run(echo(web, sockets, seconds))
+                name: functools.partial(run_echo, web, sockets, seconds)
                 for name, web in servers.items()
             },
             place.rounds,
@@ -61,6 +62,11 @@ def run(place: Place) -> list[Table]:
         )
     table.note(results.remark())
     return [table]
+
+
+def run_echo(web: Web, count: int, seconds: float) -> Figures:
+    """One round."""
+    return uvloop.run(echo(web, count, seconds))
 
 
 async def echo(web: Web, count: int, seconds: float) -> Figures:

@@ -77,10 +77,10 @@ class Place:
         """A server of the application, with the flags of production."""
         port = free_port()
         arguments = {
-            "uvicorn": _uvicorn(application, port),
+            "uvicorn": ["-m", "bench.applications.serve", application, str(port)],
             "daphne": ["-m", "daphne", "-v", "0", "-b", "127.0.0.1", "-p", str(port), application],
         }[server]
-        with self.process(arguments, **environment) as process:
+        with self.process(arguments, cores=MEASURED, **environment) as process:
             wait_until(lambda: listens(port), f"{application} listens", process)
             yield Web(port, process.pid)
 
@@ -91,13 +91,6 @@ class Web:
 
     port: int
     pid: int
-
-
-def _uvicorn(application: str, port: int) -> list[str]:
-    from webassistant.boot import processes
-
-    ours = list(processes.web("127.0.0.1", port).arguments)
-    return [application if part == "webassistant.asgi:application" else part for part in ours]
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -124,6 +117,7 @@ def place(*, rounds: int = 3, is_tiny: bool = False) -> Iterator[Place]:
         "DJANGO_SETTINGS_MODULE": "webassistant.settings",
         "LOG_LEVEL": "WARNING",
         "PLAIN_STATIC": "1",
+        "PYTHONWARNINGS": "ignore:No directory at",
         "DEBUG": "0",
         "DEMO": "0",
         # Thousands of sockets from one address, by few visitors.

@@ -57,7 +57,7 @@ class VisitorConsumer(Socket):
 
     def ping(self, event: protocol.Ping) -> None:
         """Send a heartbeat."""
-        self.tell(event)
+        self.send_event(event)
 
     async def opened(self) -> None:
         """Expect `register` soon."""
@@ -150,7 +150,7 @@ class VisitorConsumer(Socket):
     async def _go_to(self, chat: Chat | None) -> None:
         """Hear this chat from now on, and no other. Subscribed before anything is read."""
         if self.chat and (chat is None or chat.pk != self.chat.pk):
-            await self.leave(events.visitor_group(self.chat.chat_id), self.chat.chat_id.hex)
+            await self.leave(events.visitor_group(self.chat.chat_id))
         if chat and (self.chat is None or chat.pk != self.chat.pk):
             await self.join(events.visitor_group(chat.chat_id), chat.chat_id.hex)
         self.chat = chat

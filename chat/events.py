@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import transaction
 from django.dispatch import Signal
 
+from chat.layer import Listener
 from chat.protocol import Event
 
 log = logging.getLogger(__name__)
@@ -124,11 +125,11 @@ def _connection() -> redis.Redis:
     )
 
 
-async def subscribe(group: str, channel_name: str) -> None:
-    """Let a socket hear a group."""
-    await get_channel_layer().group_add(group, channel_name)
+async def subscribe(group: str, listener: Listener) -> None:
+    """Call `listener` with every envelope of a group."""
+    await get_channel_layer().listen(group, listener)
 
 
-async def unsubscribe(group: str, channel_name: str) -> None:
-    """Let a socket hear a group no more."""
-    await get_channel_layer().group_discard(group, channel_name)
+async def unsubscribe(group: str, listener: Listener) -> None:
+    """Call it no more."""
+    await get_channel_layer().unlisten(group, listener)

@@ -7,17 +7,17 @@ fifths of what a message costs; this one hops only where a handler says `in_data
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import orjson
 import redis
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import translation
@@ -86,12 +86,14 @@ class Closed(Exception):
 
 
 class Outgoing:
-    """Frames on their way to one client, bounded: pieces of running answers are dropped first."""
+    """What waits for one slow client, bounded: pieces of running answers are dropped first."""
 
     def __init__(self) -> None:
         self._frames: deque[tuple[bool, str]] = deque()
         self._bytes = 0
-        self._ready = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._frames)
 
     def put(self, frame: str, *, droppable: bool = False) -> None:
         """Queue a frame; raise Closed when a client is too slow even for what must arrive."""
@@ -108,23 +110,12 @@ class Outgoing:
             self._bytes = sum(len(f) for _d, f in kept)
         self._frames.append((droppable, frame))
         self._bytes += len(frame)
-        self._ready.set()
 
-    async def get(self) -> str:
-        """The next frame, when there is one."""
-        while not self._frames:
-            self._ready.clear()
-            await self._ready.wait()
+    def get(self) -> str:
+        """The next frame."""
         _droppable, frame = self._frames.popleft()
         self._bytes -= len(frame)
         return frame
-
-    def drain(self) -> list[str]:
-        """Everything that still waits."""
-        frames = [frame for _droppable, frame in self._frames]
-        self._frames.clear()
-        self._bytes = 0
-        return frames
 
 
 class Socket:
@@ -154,50 +145,45 @@ class Socket:
         """Serve the connection until either side ends it."""
         self.scope = scope
         self.language = language_of(scope)
-        self.layer = get_channel_layer()
-        self.scopes: set[str] = set()
-        self.groups: set[str] = set()
-        self.outgoing = Outgoing()
+        self.groups: dict[str, str] = {}
         self._events_heard = 0
+        self._send = send
+        self._task = asyncio.current_task()
+        # Only while the client is slow is there a writer, and something that waits for it.
+        self._writer: asyncio.Task[None] | None = None
+        self._outgoing: Outgoing | None = None
         self._allowance, self._counted_at, self._over = float(BURST), time.monotonic(), 0
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._in_hand = asyncio.Lock()
+        self._is_ending = False
+        self._end: Closed | None = None
+        self._is_handling = False
+        self._handled: asyncio.Future[None] | None = None
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        parts: list[asyncio.Future[None]] = [self._ended]
-        end: Closed | None = None
+        self._is_open = True
         self.standing.add(self)
         try:
-            # Groups alone are heard: the layer need not subscribe to the channel itself,
-            # and a socket opens without Redis. It forgets the channel when `_listen` is cancelled.
-            self.channel = f"{settings.EVENTS_PREFIX}.socket.{uuid4().hex}"
-            self.layer.channels[self.channel] = asyncio.Queue()
-            parts += [
-                asyncio.ensure_future(self._listen()),
-                asyncio.ensure_future(self._write(send)),
-            ]
             await self.opened()
-            parts.append(asyncio.ensure_future(self._read(receive)))
-            done, _pending = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-            for part in done:
-                part.result()
+            await self._read(receive)
         except Closed as closed:
-            end = closed
+            self._end = closed
         except (OperationalError, InterfaceError, redis.RedisError) as error:
             log.warning("a socket met no server of ours: %s", type(error).__name__)
-            end = Closed(AWAY)
+            self._end = Closed(AWAY)
+        except asyncio.CancelledError:
+            if not self._is_ending or self._task is None or self._task.uncancel():
+                raise
         except Exception:
             log.exception("a socket failed")
-            end = Closed(BROKEN)
+            self._end = Closed(BROKEN)
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            self._is_open = False
             # First what needs no Redis, which may be away just now.
             await self.closed()
             await self._leave_all()
-            if end:
-                await self._say_goodbye(send, end)
+            if self._end:
+                await self._say_goodbye(self._end)
+            if self._writer is not None:
+                self._writer.cancel()
             self.standing.discard(self)
 
     async def opened(self) -> None:
@@ -208,20 +194,20 @@ class Socket:
 
     async def join(self, group: str, scope: str) -> None:
         """Hear a group; `scope` is what its envelopes must name (see `events.envelope`)."""
-        self.groups.add(group)
-        self.scopes.add(scope)
+        if group in self.groups:
+            return
+        self.groups[group] = scope
         try:
-            await events.subscribe(group, self.channel)
+            await events.subscribe(group, self._deliver)
         except redis.RedisError as error:
             # A socket that hears nothing is worse than none: the client comes back and resumes.
             log.warning("a socket cannot listen: %s", type(error).__name__)
             raise Closed(AWAY) from error
 
-    async def leave(self, group: str, scope: str = "") -> None:
+    async def leave(self, group: str) -> None:
         """Hear a group no more."""
-        self.groups.discard(group)
-        self.scopes.discard(scope)
-        await events.unsubscribe(group, self.channel)
+        if self.groups.pop(group, None) is not None:
+            await events.unsubscribe(group, self._deliver)
 
     async def _leave_all(self) -> None:
         for group in list(self.groups):
@@ -231,15 +217,8 @@ class Socket:
                 log.warning("a group was not left: %s", type(error).__name__)
 
     def send_event(self, event: Event) -> None:
-        """Queue an event for this client alone."""
-        self.outgoing.put(event.model_dump_json())
-
-    def tell(self, event: Event) -> None:
-        """Queue an event from outside the socket's own tasks; one that is too slow is ended."""
-        try:
-            self.send_event(event)
-        except Closed as closed:
-            self.end(closed.code)
+        """Send an event to this client alone."""
+        self._put(event.model_dump_json())
 
     async def read(self, picture: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A picture of a chat that is not older than any event this client was sent before it.
@@ -266,13 +245,17 @@ class Socket:
         )
 
     async def _read(self, receive: Receive) -> None:
-        while True:
+        while not self._is_ending:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 return
             if self._is_within_rate():
-                async with self._in_hand:
-                    await self._handle(message.get("text"), message.get("bytes"))
+                self._is_handling = True
+                await self._handle(message.get("text"), message.get("bytes"))
+                self._is_handling = False
+                if self._handled is not None:
+                    self._handled.set_result(None)
+                    self._handled = None
 
     def _is_within_rate(self) -> bool:
         now = time.monotonic()
@@ -299,7 +282,8 @@ class Socket:
             if len(raw) > MAX_FRAME:
                 raise Refused(_("The frame is too large."), code="frame_too_large")
             frame = self._parse(raw)
-            client_id = getattr(frame, "client_id", None)
+            # Not getattr: a missing field costs pydantic as much as all the rest.
+            client_id = frame.__dict__.get("client_id")
             await self.handlers[type(frame)](self, frame)
         except Refused as refused:
             with translation.override(self.language):
@@ -344,62 +328,96 @@ class Socket:
             raise refused from None
         return frame
 
-    async def _listen(self) -> None:
-        while True:
-            message = await self.layer.receive(self.channel)
-            # The group is right already; a frame of another chat here would be a leak, so the
-            # envelope is checked as well.
-            if message["scope"] not in self.scopes or message["audience"] not in (
-                self.audience,
-                "both",
-            ):
-                continue
-            is_piece = message["kind"] == "ai_delta"
-            self._events_heard += not is_piece
-            self.outgoing.put(message["frame"], droppable=is_piece)
-            self.heard(message["kind"], message["frame"])
+    def _deliver(self, envelope: Mapping[str, Any]) -> None:
+        """Take an event of the layer; called by the layer's reader, which must not wait."""
+        # The group is right already; a frame of another chat here would be a leak, so the
+        # envelope is checked as well.
+        if envelope["scope"] not in self.groups.values() or envelope["audience"] not in (
+            self.audience,
+            "both",
+        ):
+            return
+        kind, frame = envelope["kind"], envelope["frame"]
+        is_piece = kind == "ai_delta"
+        self._events_heard += not is_piece
+        self._put(frame, droppable=is_piece)
+        self.heard(kind, frame)
 
     def heard(self, kind: str, frame: str) -> None:
-        """Called after an event of the layer was queued for the client."""
+        """Called after an event of the layer was sent to the client; must not wait."""
 
     def end(self, code: int, refused: Refused | None = None) -> None:
-        """End the connection from outside its own tasks."""
-        if not self._ended.done():
-            self._ended.set_exception(Closed(code, refused))
+        """End the connection, from wherever this is called; the first reason counts."""
+        self._stop(Closed(code, refused))
+
+    def _stop(self, closed: Closed | None) -> None:
+        if not self._is_open or self._is_ending:
+            return
+        self._is_ending, self._end = True, closed
+        # A handler that ends its own socket comes back to the reader, which looks.
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
 
     async def say_bye(self) -> None:
         """Finish the frame in hand, so that its ack gets out, and send the client away."""
-        try:
-            async with asyncio.timeout(FAREWELL_SECONDS), self._in_hand:
-                pass
-        except TimeoutError:
-            # The client has no ack and will send the message again.
-            log.debug("a frame was still in hand at the goodbye")
-        try:
-            self.send_event(Bye(retry=random.randrange(COME_BACK_MS)))  # noqa: S311
-            self.end(RESTART)
-        except Closed as closed:
-            self.end(closed.code)
+        if self._is_handling:
+            self._handled = asyncio.get_running_loop().create_future()
+            _done, pending = await asyncio.wait([self._handled], timeout=FAREWELL_SECONDS)
+            if pending:
+                # The client has no ack and will send the message again.
+                log.debug("a frame was still in hand at the goodbye")
+        self.send_event(Bye(retry=random.randrange(COME_BACK_MS)))  # noqa: S311
+        self.end(RESTART)
 
-    async def _write(self, send: Send) -> None:
-        while True:
-            frame = await self.outgoing.get()
+    # --- frames on their way out --------------------------------------------------------------
+
+    def _put(self, frame: str, *, droppable: bool = False) -> None:
+        """Send a frame now if the connection takes it, or queue it; a client too slow is let go.
+
+        A task for every frame would cost as much as the frame does, so `send` is started right
+        here. Servers take a frame without waiting, except from a client that does not read.
+        """
+        if not self._is_open:
+            return
+        if self._outgoing is not None:
             try:
-                await send({"type": "websocket.send", "text": frame})
-            except OSError:
-                # The client is gone; `_read` may hear of it later or never.
-                return
+                self._outgoing.put(frame, droppable=droppable)
+            except Closed as closed:
+                self._stop(closed)
+            return
+        sending = self._send({"type": "websocket.send", "text": frame}).__await__()
+        try:
+            awaited = next(sending)
+        except StopIteration:
+            return
+        except OSError:
+            # The client is gone; `receive` may say so later or never.
+            self._stop(None)
+            return
+        self._outgoing = Outgoing()
+        self._writer = asyncio.ensure_future(self._write(_Begun(sending, awaited), self._outgoing))
 
-    async def _say_goodbye(self, send: Send, closed: Closed) -> None:
+    async def _write(self, begun: _Begun, outgoing: Outgoing) -> None:
+        """Wait with the first frame, send what has gathered behind it, and be gone."""
+        try:
+            await begun
+            while outgoing:
+                await self._send({"type": "websocket.send", "text": outgoing.get()})
+        except OSError:
+            self._stop(None)
+        finally:
+            self._writer = self._outgoing = None
+
+    async def _say_goodbye(self, closed: Closed) -> None:
         """Send what still waits and the reason, then close; not for long, and not to a slow one."""
-        frames = [] if closed.code == SLOW else self.outgoing.drain()
-        if error := self._reason(closed):
-            frames.append(error.model_dump_json())
         try:
             async with asyncio.timeout(GOODBYE_SECONDS):
-                for frame in frames:
-                    await send({"type": "websocket.send", "text": frame})
-                await send({"type": "websocket.close", "code": closed.code})
+                if self._writer is not None and closed.code != SLOW:
+                    await asyncio.wait([self._writer])
+                if error := self._reason(closed):
+                    frame = error.model_dump_json()
+                    await self._send({"type": "websocket.send", "text": frame})
+                await self._send({"type": "websocket.close", "code": closed.code})
         except (RuntimeError, OSError) as error:
             log.debug("the client could not be told %s: %s", closed.code, type(error).__name__)
 
@@ -416,6 +434,28 @@ class Socket:
                 message=str(refused.sentence),
                 retry_after=refused.retry_after,
             )
+
+
+class _Begun:
+    """A coroutine that was begun outside a task, to be awaited to its end by one."""
+
+    def __init__(self, coroutine: Generator[Any, Any, None], awaited: Any) -> None:
+        self._coroutine = coroutine
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        awaited = self._awaited
+        while True:
+            try:
+                answer = yield awaited
+            except BaseException as error:
+                step = functools.partial(self._coroutine.throw, error)
+            else:
+                step = functools.partial(self._coroutine.send, answer)
+            try:
+                awaited = step()
+            except StopIteration:
+                return
 
 
 async def say_goodbye() -> int:

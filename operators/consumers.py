@@ -46,7 +46,7 @@ class OperatorConsumer(Socket):
 
     def ping(self, event: protocol.Ping) -> None:
         """Send a heartbeat."""
-        self.tell(event)
+        self.send_event(event)
 
     async def opened(self) -> None:
         """Let members in, and show them the desk."""
@@ -82,7 +82,7 @@ class OperatorConsumer(Socket):
                 # Heals what events were lost, and shows who came and went silently.
                 await self._reload()
                 members = await in_database(presence.colleagues, member.organization)
-                self.tell(protocol.Presence(members=members))
+                self.send_event(protocol.Presence(members=members))
             except (OperationalError, InterfaceError) as error:
                 log.warning("a console was not noted: %s", type(error).__name__)
 
@@ -95,7 +95,7 @@ class OperatorConsumer(Socket):
         return await in_database(desk.find, self._member(), chat_id)
 
     async def _reload(self) -> None:
-        self.tell(await in_database(queue.load, self._member().organization))
+        self.send_event(await in_database(queue.load, self._member().organization))
 
     async def _reload_soon(self) -> None:
         await asyncio.sleep(RELOAD_SECONDS)
@@ -126,8 +126,7 @@ class OperatorConsumer(Socket):
     async def watch(self, frame: protocol.Watch) -> None:
         chat = await self._find(frame.chat_id)
         if self.watched and self.watched.pk != chat.pk:
-            old = self.watched.chat_id
-            await self.leave(events.desk_group(old), old.hex)
+            await self.leave(events.desk_group(self.watched.chat_id))
         await self.join(events.desk_group(chat.chat_id), chat.chat_id.hex)
         self.watched = chat
         self.send_event(await self.read(_watching, self._member(), frame.chat_id, frame.last_seq))

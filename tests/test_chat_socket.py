@@ -354,8 +354,8 @@ def test_slow_client_loses_deltas_first_and_then_the_socket() -> None:
         with pytest.raises(socket.Closed) as closed:
             outgoing.put("one too many")
         assert closed.value.code == socket.SLOW
-        assert await outgoing.get() == "first"
-        assert await outgoing.get() == "frame 0"
+        assert outgoing.get() == "first"
+        assert outgoing.get() == "frame 0"
 
     asyncio.run(scenario())
 

@@ -146,7 +146,7 @@ EVENTS_REDIS_URL = redis_url(0)
 EVENTS_PREFIX = "webassistant"
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "chat.layer.EventsLayer",
         "CONFIG": {"hosts": [EVENTS_REDIS_URL], "prefix": EVENTS_PREFIX},
     }
 }
