@@ -106,12 +106,14 @@ class OpenAIModel(ChatModel):
     async def _pieces(self, client: Client, body: dict[str, Any]) -> AsyncGenerator[Delta, None]:
         create = client.sdk.chat.completions.with_streaming_response.create
         async with create(**body) as response:
-            finished = False
-            lines = response.iter_lines()
+            finished, rest = False, b""
+            # Not the SDK's own lines: each would come through two generators more. What arrived
+            # together is parsed together and goes on as one piece.
+            chunks = response.http_response.aiter_bytes()
             while True:
                 try:
                     async with asyncio.timeout(client.silence):
-                        line = await anext(lines)
+                        chunk = await anext(chunks)
                 except StopAsyncIteration:
                     break
                 except TimeoutError:
@@ -125,20 +127,44 @@ class OpenAIModel(ChatModel):
                     raise AIError(
                         "The model's answer broke off.", code="ai_broken", retryable=True
                     ) from error
-                if not line.startswith("data:"):
-                    continue
-                data = line[5:].strip()
-                if data == "[DONE]":
-                    return
-                delta, ended = _parse(data)
+                *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > MAX_LINE:
+                    raise AIError("The model's line has no end.", code="ai_broken", retryable=True)
+                delta, ended, is_done = _taken(lines)
                 finished = finished or ended
                 if delta:
                     yield delta
-            if not finished:
+                if is_done:
+                    return
+            delta, ended, _is_done = _taken([rest])
+            if delta:
+                yield delta
+            if not finished and not ended:
                 raise AIError("The model's answer broke off.", code="ai_broken", retryable=True)
 
 
-def _parse(data: str) -> tuple[Delta | None, bool]:
+def _taken(lines: list[bytes]) -> tuple[Delta | None, bool, bool]:
+    """Lines as one delta, whether the answer is finished with them, and whether the stream is."""
+    text, usage, model, finished = "", None, "", False
+    for line in lines:
+        if not line.startswith(b"data:"):
+            continue
+        data = line[5:].strip()
+        if data == b"[DONE]":
+            return _joined(text, usage, model), finished, True
+        delta, ended = _parse(data)
+        finished = finished or ended
+        if delta:
+            text += delta.text
+            usage, model = delta.usage or usage, delta.model or model
+    return _joined(text, usage, model), finished, False
+
+
+def _joined(text: str, usage: Usage | None, model: str) -> Delta | None:
+    return Delta(text=text, usage=usage, model=model) if text or usage else None
+
+
+def _parse(data: bytes) -> tuple[Delta | None, bool]:
     """A line of the stream as a delta, and whether the answer is finished with it."""
     try:
         chunk = orjson.loads(data)

@@ -1,0 +1,214 @@
+"""Many answers at once on one core: how long a token takes from the model to the layer.
+
+The worker is the product's own, with the broker, the leases and the drafts; the model and a bare
+subscriber of the layer are on the other core. A token's hop is its age when the subscriber has it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import msgpack
+import orjson
+import uvloop
+from django.utils import timezone
+
+from bench import measure, visitors
+from bench.measure import Figures, Table
+from bench.place import FEEDING, MEASURED, Place, free_port, listens, wait_until
+from chat import events, layer, turns
+from chat.models import Chat, Message, Turn
+from organizations.models import Widget
+from webassistant.boot import processes
+
+RATE = 50
+GOAL_P50, GOAL_P95 = 5.0, 5.0
+
+
+def run(place: Place) -> list[Table]:
+    """Levels of streams through ours and through what one would write first."""
+    levels = place.size((75, 150, 300), (2,))
+    tables = Table(
+        f"Answers at once on one core, {RATE} tokens a second each",
+        (
+            "worker",
+            "streams",
+            "hop p50 ms",
+            "hop p95 ms",
+            "worker CPU us/token",
+            "core used",
+            "lost",
+        ),
+    )
+    with model(place) as address, worker(place, address) as pid:
+        results = measure.alternate(
+            {
+                str(level): lambda level=level: answers(place, level, pid)  # type: ignore[misc]
+                for level in levels
+            },
+            place.rounds,
+        )
+    for level in levels:
+        name = str(level)
+        tables.add(
+            "ours",
+            name,
+            results.median(name, "p50"),
+            results.median(name, "p95"),
+            results.median(name, "us"),
+            f"{results.median(name, 'used') * 100:.0f} %",
+            results.median(name, "lost"),
+        )
+    tables.note(f"goal: p95 under {GOAL_P95:g} ms at 75 streams, p50 under {GOAL_P50:g} ms at 300")
+    tables.note(results.remark())
+    return [tables]
+
+
+@contextmanager
+def model(place: Place) -> Iterator[str]:
+    """A running model; its address."""
+    port = free_port()
+    with place.process(["-m", "bench.model", str(port)], cores=FEEDING) as process:
+        wait_until(lambda: listens(port), "the model listens", process)
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextmanager
+def worker(place: Place, address: str) -> Iterator[int]:
+    """The product's own worker for answers; its process id."""
+    reply = processes.workers(place.var)[0]
+    arguments = [*reply.arguments]
+    # As many threads as answers, so that the event loop is what is measured.
+    arguments[arguments.index("-c") + 1] = "500"
+    environment = {"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": address}
+    with place.process(arguments, cores=MEASURED, **environment) as process:
+        widget = visitors.make_widget(model="bench-0-1000-1")
+        ask(widget, 1)
+        wait_until(
+            lambda: not Turn.objects.of(widget.organization).exclude(status="done").exists(),
+            "the worker answers",
+            process,
+        )
+        yield process.pid
+
+
+def ask(widget: Widget, count: int) -> list[int]:
+    """So many chats with a question each, sent to the workers."""
+    people = visitors.make_visitors(widget, count)
+    organization = widget.organization
+    chats = list(
+        Chat.objects.of(organization).filter(chat_id__in=[person.chat_id for person in people])
+    )
+    Message.unscoped.bulk_create(
+        Message(
+            organization=organization,
+            chat=chat,
+            seq=1,
+            role="user",
+            content="What does it cost?",
+            sender=f"visitor:{chat.pk}",
+            client_id=uuid.uuid4(),
+        )
+        for chat in chats
+    )
+    Chat.objects.of(organization).filter(pk__in=[chat.pk for chat in chats]).update(seq=1)
+    asked = Turn.unscoped.bulk_create(
+        Turn(
+            organization=organization,
+            chat=chat,
+            from_seq=1,
+            upto_seq=1,
+            epoch=1,
+            due_at=timezone.now(),
+        )
+        for chat in chats
+    )
+    found = [turn.pk for turn in asked]
+    turns.dispatch(found)
+    return found
+
+
+def answers(place: Place, count: int, pid: int) -> Figures:
+    """One round: all ask, all are answered; measured in the middle, when all are speaking."""
+    before = measure.pin_self(FEEDING)
+    seconds = place.size(4.0, 0.5)
+    # All have begun before the time that is measured, and none has ended.
+    starting = place.size(1.0 + count / 60, 1.0)
+    tokens = int((starting + seconds + 1.0) * RATE)
+    widget = visitors.make_widget(model=f"bench-0-{RATE}-{tokens}")
+    try:
+        return uvloop.run(listen(place, widget, count, pid, starting, seconds))
+    finally:
+        measure.pin_self(before)
+
+
+async def listen(
+    place: Place, widget: Widget, count: int, pid: int, starting: float, seconds: float
+) -> Figures:
+    """Hear all tokens of all answers."""
+    path = urlsplit(place.environment["REDIS_URL"]).path
+    loop = asyncio.get_running_loop()
+    _transport, subscriber = await loop.create_unix_connection(Subscriber, path)
+    subscriber.transport.write(layer.packed(b"PSUBSCRIBE", events.channel_of("visitor.*").encode()))
+    await loop.run_in_executor(None, ask, widget, count)
+    began = time.perf_counter()
+    while time.perf_counter() - began < starting + place.size(20.0, 30.0):
+        await asyncio.sleep(0.05)
+        if len(subscriber.speaking) >= count and time.perf_counter() - began >= starting:
+            break
+    subscriber.ages.clear()
+    cpu, began = measure.cpu_seconds(pid), time.perf_counter()
+    await asyncio.sleep(seconds)
+    cpu, elapsed = measure.cpu_seconds(pid) - cpu, time.perf_counter() - began
+    ages = list(subscriber.ages)
+    speaking = len(subscriber.speaking)
+    ended = asyncio.get_running_loop().time() + 60
+    while await loop.run_in_executor(None, _unfinished, widget) and loop.time() < ended:
+        await asyncio.sleep(0.2)
+    subscriber.transport.close()
+    return {
+        "p50": measure.percentile(ages, 0.5) * 1000,
+        "p95": measure.percentile(ages, 0.95) * 1000,
+        "us": cpu / len(ages) * 1e6,
+        "used": cpu / elapsed,
+        "lost": max(0, count - speaking),
+    }
+
+
+def _unfinished(widget: Widget) -> bool:
+    return Turn.objects.of(widget.organization).exclude(status="done").exists()
+
+
+class Subscriber(asyncio.Protocol):
+    """The barest reader of the layer: it keeps the age of every token."""
+
+    def __init__(self) -> None:
+        self.ages: list[float] = []
+        self.speaking: set[str] = set()
+        self._data = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        now, position, data = time.perf_counter(), 0, self._data + data
+        while True:
+            reply, after = layer.parsed(data, position)
+            if after < 0:
+                break
+            position = after
+            if reply[0] == b"pmessage":
+                self._hear(msgpack.unpackb(reply[3]), now)
+        self._data = data[position:]
+
+    def _hear(self, event: dict[str, Any], now: float) -> None:
+        if event["kind"] == "ai_delta":
+            self.speaking.add(event["scope"])
+            for written in orjson.loads(event["frame"])["text"].split():
+                self.ages.append(now - float(written))

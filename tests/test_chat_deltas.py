@@ -1,0 +1,98 @@
+"""The worker's pipe: every piece in order, none waited for, and a lost connection made again."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+import pytest
+import redis
+from django.conf import settings
+
+from chat import deltas, events
+from chat.deltas import DeltaPipe
+from tests.wire import run
+
+GROUP = "visitor.pipe"
+
+
+def pair(number: int) -> tuple[str, bytes]:
+    return events.channel_of(GROUP), msgpack.packb({"number": number})
+
+
+async def until(is_true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 10
+    while not is_true():
+        assert time.monotonic() < deadline, what
+        await asyncio.sleep(0.01)
+
+
+def test_pieces_arrive_in_order_however_many_come_at_once() -> None:
+    async def scenario() -> None:
+        heard: list[Any] = []
+        await events.subscribe(GROUP, heard.append)
+        pipe = DeltaPipe()
+        for number in range(0, 3000, 3):
+            pipe.put([pair(number), pair(number + 1)])
+            pipe.put([pair(number + 2)])
+            if number % 30 == 0:
+                await asyncio.sleep(0)
+        await until(lambda: len(heard) == 3000, "all are heard")
+        assert [event["number"] for event in heard] == list(range(3000))
+        await until(lambda: pipe._unanswered == 0, "every reply is counted")
+        await pipe.aclose()
+
+    run(scenario)
+
+
+def test_pipe_goes_on_after_its_connection_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deltas, "RETRY_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        heard: list[Any] = []
+        await events.subscribe(GROUP, heard.append)
+        pipe = DeltaPipe()
+        pipe.put([pair(0)])
+        await until(lambda: heard, "the first is heard")
+        with redis.Redis.from_url(settings.EVENTS_REDIS_URL) as connection:
+            connection.client_kill_filter(_type="normal", skipme=True)
+        await until(lambda: pipe._writer is None, "the loss is noticed")
+        pipe.put([pair(1)])
+        await until(lambda: len(heard) == 2, "the second is heard")
+        await pipe.aclose()
+
+    run(scenario)
+
+
+def test_without_redis_only_the_last_pieces_are_kept() -> None:
+    async def scenario() -> None:
+        pipe = DeltaPipe()
+        for number in range(deltas.MAX_WAITING + 10):
+            pipe.put([pair(number)])
+        # Not connected yet: nothing has had time to.
+        assert pipe._waiting[0] == pair(10)
+        assert len(pipe._waiting) == deltas.MAX_WAITING
+        await pipe.aclose()
+
+    run(scenario)
+
+
+def test_redis_that_owes_too_many_replies_is_given_no_more() -> None:
+    async def scenario() -> None:
+        heard: list[Any] = []
+        await events.subscribe(GROUP, heard.append)
+        pipe = DeltaPipe()
+        await until(lambda: pipe._writer, "connected")
+        pipe._unanswered = deltas.MAX_UNANSWERED
+        pipe.put([pair(0)])
+        await asyncio.sleep(0)
+        assert list(pipe._waiting) == [pair(0)]
+        pipe._unanswered = 0
+        pipe.put([pair(1)])
+        await until(lambda: len(heard) == 2, "both are heard")
+        await pipe.aclose()
+
+    run(scenario)
