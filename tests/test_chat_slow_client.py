@@ -118,7 +118,7 @@ def test_frames_that_waited_come_in_order_once_the_client_reads() -> None:
 
 
 def test_client_that_stops_reading_is_let_go(monkeypatch: Any) -> None:
-    monkeypatch.setattr(socket, "FAREWELL_SECONDS", 0.05)
+    monkeypatch.setattr(socket, "GOODBYE_SECONDS", 0.05)
 
     async def scenario() -> None:
         connection = await joined()
@@ -130,7 +130,8 @@ def test_client_that_stops_reading_is_let_go(monkeypatch: Any) -> None:
         for _ in range(socket.MAX_WAITING_FRAMES):
             await publish("frame")
         await connection.task
-        assert connection.socket._end_code == socket.SLOW
+        assert connection.socket._end is not None
+        assert connection.socket._end.code == socket.SLOW
         assert connection.socket.is_closed
         assert connection.socket not in socket.Socket.standing
         assert get_channel_layer()._get_layer().listeners == {}
@@ -144,14 +145,15 @@ def _waits(connection: Connection, frame: str) -> bool:
 
 
 def test_handler_whose_own_frames_are_too_many_ends_the_socket(monkeypatch: Any) -> None:
-    monkeypatch.setattr(socket, "FAREWELL_SECONDS", 0.05)
+    monkeypatch.setattr(socket, "GOODBYE_SECONDS", 0.05)
 
     async def scenario() -> None:
         connection = await joined()
         connection.reads.clear()
         connection.say("leave")
         await connection.task
-        assert connection.socket._end_code == socket.SLOW
+        assert connection.socket._end is not None
+        assert connection.socket._end.code == socket.SLOW
         assert connection.socket.is_closed
 
     run(scenario)
