@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import httpx2
 import orjson
 from openai import (
     APIConnectionError,
@@ -110,13 +111,15 @@ class OpenAIModel(ChatModel):
             # Not the SDK's own lines: each would come through two generators more. What arrived
             # together is parsed together and goes on as one piece.
             chunks = response.http_response.aiter_bytes()
+            # The transport's own limit for a read; a timeout of ours around each costs as much as
+            # the chunk does.
+            response.http_response.request.extensions["timeout"]["read"] = client.silence
             while True:
                 try:
-                    async with asyncio.timeout(client.silence):
-                        chunk = await anext(chunks)
+                    chunk = await anext(chunks)
                 except StopAsyncIteration:
                     break
-                except TimeoutError:
+                except httpx2.ReadTimeout:
                     raise AIError(
                         "The model fell silent.", code="ai_timeout", retryable=True
                     ) from None

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.db import InterfaceError, OperationalError
 
@@ -115,16 +116,16 @@ async def _speak(
 ) -> None:
     """Carry one model's words to the sockets while the lease is kept."""
     speaking = asyncio.ensure_future(_carry(claim, plan, model, request, speech, pipe))
-    keeping = asyncio.ensure_future(_keep(claim, speech))
+    lost = _keeper().keep(claim, speech)
     try:
-        await asyncio.wait({speaking, keeping}, return_when=asyncio.FIRST_COMPLETED)
-        if keeping.done():
-            keeping.result()
+        await asyncio.wait({speaking, lost}, return_when=asyncio.FIRST_COMPLETED)
+        if lost.done():
+            raise Lost
         await speaking
     finally:
-        for task in (speaking, keeping):
-            task.cancel()
-        await asyncio.gather(speaking, keeping, return_exceptions=True)
+        _keeper().leave(claim)
+        speaking.cancel()
+        await asyncio.gather(speaking, return_exceptions=True)
 
 
 async def _carry(
@@ -165,22 +166,65 @@ def _storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
-async def _keep(claim: turns.Claim, speech: Speech) -> None:
-    """Renew the lease and save the draft, until the turn is not ours any more."""
-    saved, renewed = "", time.monotonic()
-    while True:
-        await asyncio.sleep(turns.DRAFT_SECONDS)
-        if speech.text == saved and time.monotonic() - renewed < turns.RENEW_SECONDS:
-            continue
-        draft = speech.text
-        try:
-            if not await in_database(turns.renew, claim, draft):
-                raise Lost
-        except (OperationalError, InterfaceError) as error:
-            # The lease may still outlive a short restart of the database.
-            log.warning("turn %s: draft not saved: %s", claim.turn_id, type(error).__name__)
-            continue
-        saved, renewed = draft, time.monotonic()
+class _Keeper:
+    """Renews the leases and saves the drafts of all answers of one loop, in one statement."""
+
+    def __init__(self) -> None:
+        self._kept: dict[turns.Claim, _Kept] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    def keep(self, claim: turns.Claim, speech: Speech) -> asyncio.Future[None]:
+        """Keep a turn from now on; the future is done when it is not ours any more."""
+        kept = _Kept(speech, asyncio.get_running_loop().create_future())
+        self._kept[claim] = kept
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._work())
+        return kept.lost
+
+    def leave(self, claim: turns.Claim) -> None:
+        """Keep it no more."""
+        self._kept.pop(claim, None)
+
+    async def _work(self) -> None:
+        while self._kept:
+            await asyncio.sleep(turns.DRAFT_SECONDS)
+            now = time.monotonic()
+            due = {
+                claim: kept.speech.text
+                for claim, kept in self._kept.items()
+                if kept.speech.text != kept.saved or now - kept.renewed >= turns.RENEW_SECONDS
+            }
+            try:
+                saved, lost = await in_database(turns.renew, due) if due else (set(), set())
+            except (OperationalError, InterfaceError) as error:
+                # The leases may still outlive a short restart of the database.
+                log.warning("%d drafts were not saved: %s", len(due), type(error).__name__)
+                continue
+            except Exception:
+                # Without their keeper all answers of this process would be lost.
+                log.exception("%d drafts were not saved", len(due))
+                continue
+            for claim in saved & self._kept.keys():
+                self._kept[claim].saved, self._kept[claim].renewed = due[claim], now
+            for claim in lost & self._kept.keys():
+                self._kept.pop(claim).lost.set_result(None)
+
+
+@dataclass
+class _Kept:
+    """A turn whose lease is renewed, and what was saved of it."""
+
+    speech: Speech
+    lost: asyncio.Future[None]
+    saved: str = ""
+    renewed: float = field(default_factory=time.monotonic)
+
+
+_keepers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Keeper] = WeakKeyDictionary()
+
+
+def _keeper() -> _Keeper:
+    return _keepers.setdefault(asyncio.get_running_loop(), _Keeper())
 
 
 def _save(claim: turns.Claim, plan: Plan, speech: Speech) -> bool:

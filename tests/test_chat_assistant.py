@@ -234,7 +234,7 @@ def test_answer_is_refused_after_takeover(acme: Any, ask: Any, model: ScriptedMo
     claim = turns.claim(Turn.unscoped.get().pk)
     assert isinstance(claim, turns.Claim)
     turns.show(claim)
-    turns.renew(claim, "It is the")
+    turns.renew({claim: "It is the"})
     with transaction.atomic():
         conversation.change_mode(
             conversation.lock(chat),
@@ -243,7 +243,7 @@ def test_answer_is_refused_after_takeover(acme: Any, ask: Any, model: ScriptedMo
             operator=acme.operator,
         )
     assert conversation.answer(claim, "It is the blue one.") is None
-    assert not turns.renew(claim, "It is the blue")
+    assert turns.renew({claim: "It is the blue"}) == (set(), {claim})
     lines = list(
         Message.unscoped.filter(chat=chat)
         .order_by("seq")

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,7 @@ from channels.layers import get_channel_layer
 from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django.test import override_settings
+from django.utils import timezone
 
 import ai
 from ai.scripted import ScriptedModel
@@ -102,7 +104,6 @@ def claimed(house: House) -> tuple[Chat, turns.Claim]:
     "late",
     [
         pytest.param(lambda claim: turns.release(claim, "late", 0), id="release"),
-        pytest.param(lambda claim: turns.renew(claim, "late words"), id="renew"),
         pytest.param(turns.show, id="show"),
         pytest.param(lambda claim: turns.record(claim, error="late"), id="record"),
     ],
@@ -175,7 +176,7 @@ def test_doubled_task_of_an_exhausted_turn_goes_home(acme: House) -> None:
 def test_question_asked_during_a_stopped_answer_is_answered(acme: House) -> None:
     chat, claim = claimed(acme)
     assert turns.show(claim)
-    assert turns.renew(claim, "It is the")
+    assert turns.renew({claim: "It is the"}) == ({claim}, set())
     person = chat.session.visitor
     assert person is not None
     visitor.say(person, acme.visit, "And how much?", uuid.uuid4())
@@ -527,3 +528,31 @@ def test_secret_changed_on_a_socket_is_counted_anew(acme: House) -> None:
         assert VisitorConsumer._sockets == {}
 
     run(scenario)
+
+
+def test_one_lost_or_busy_turn_costs_the_others_no_lease(acme: House) -> None:
+    claims = []
+    for _ in range(3):
+        visitor.say(acme.visitor(), acme.visit, "How much?", uuid.uuid4())
+        claim = turns.claim(Turn.unscoped.latest("pk").pk)
+        assert isinstance(claim, turns.Claim)
+        claims.append(claim)
+    kept, lost, busy = claims
+    Turn.unscoped.filter(pk=lost.turn_id).update(attempt=lost.attempt + 1)
+    Turn.unscoped.update(lease_until=timezone.now())
+    with transaction.atomic():
+        Turn.unscoped.select_for_update().get(pk=busy.turn_id)
+        with ThreadPoolExecutor(1) as elsewhere:
+            renewal = elsewhere.submit(_renew, dict.fromkeys(claims, "It is the"))
+            assert renewal.result(10) == ({kept}, {lost})
+    assert Turn.unscoped.filter(lease_until__gt=timezone.now()).get().pk == kept.turn_id
+    assert turns.renew({busy: "It is the"}) == ({busy}, set())
+    drafts = dict(Turn.unscoped.values_list("pk", "draft"))
+    assert drafts == {kept.turn_id: "It is the", lost.turn_id: "", busy.turn_id: "It is the"}
+
+
+def _renew(drafts: dict[turns.Claim, str]) -> tuple[set[turns.Claim], set[turns.Claim]]:
+    try:
+        return turns.renew(drafts)
+    finally:
+        connection.close()

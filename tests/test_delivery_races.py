@@ -54,7 +54,7 @@ def test_assistant_says_nothing_after_a_takeover(
             claim = turns.claim(Turn.unscoped.get(chat=chat).pk)
             assert isinstance(claim, turns.Claim)
             assert turns.show(claim)
-            assert turns.renew(claim, "It is the")
+            assert turns.renew({claim: "It is the"}) == ({claim}, set())
             taken, answered = threads.race(
                 after_a_moment(lambda c=chat: desk.accept(c, acme.operator)),
                 after_a_moment(lambda c=claim: conversation.answer(c, "It is the blue one.")),
@@ -73,7 +73,7 @@ def test_assistant_says_nothing_after_a_takeover(
                 outcomes["answered first"] += 1
                 assert (spoken.content, spoken.is_stopped) == ("It is the blue one.", False)
                 assert turn.status == "done"
-            assert turns.renew(claim, "It is") is False
+            assert claim not in turns.renew({claim: "It is"})[0]
             assert turns.release(claim, "late", 0) is False
             chat.refresh_from_db()
             assert (chat.mode, chat.operator_id) == ("operator", acme.operator.pk)
