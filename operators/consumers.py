@@ -194,5 +194,7 @@ def _watching(member: Member, chat_id: UUID, last_seq: int) -> protocol.Watching
         chat=snapshots.chat_state(chat, last_seq),
         desk=snapshots.desk_chat(chat),
         visitor=snapshots.visitor_facts(chat),
-        notes=[snapshots.note_body(note) for note in notes.order_by("pk")],
+        notes=[snapshots.note_body(note) for note in notes.order_by("-pk")[: protocol.PAGE_SIZE]][
+            ::-1
+        ],
     )
