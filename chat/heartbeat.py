@@ -32,7 +32,7 @@ class Heartbeat:
 
     def __init__(self) -> None:
         self._sockets: WeakSet[Pinged] = WeakSet()
-        self._task = asyncio.ensure_future(self._beat())
+        self._task = asyncio.ensure_future(self._run())
 
     def add(self, socket: Pinged) -> None:
         """Ping this socket until it is removed or gone."""
@@ -42,24 +42,26 @@ class Heartbeat:
         """Ping it no more."""
         self._sockets.discard(socket)
 
-    async def _beat(self) -> None:
+    async def _run(self) -> None:
         while True:
             await asyncio.sleep(settings.PING_SECONDS)
-            sockets = list(self._sockets)
             try:
-                heads = await in_database(
-                    head_seqs, {s.chat_id for s in sockets if s.chat_id is not None}
-                )
+                await self.beat()
             except (OperationalError, InterfaceError) as error:
                 # No ping at all lets clients reconnect; a wrong head would hide a gap.
                 log.warning("no heartbeat: %s", type(error).__name__)
-                continue
             except Exception:
                 # Nobody would start it again, and every silent gap would stay unseen.
                 log.exception("no heartbeat")
-                continue
-            for socket in sockets:
-                chat_id = socket.chat_id
+
+    async def beat(self) -> None:
+        """Ping every socket once."""
+        sockets = list(self._sockets)
+        heads = await in_database(head_seqs, {s.chat_id for s in sockets if s.chat_id is not None})
+        for socket in sockets:
+            chat_id = socket.chat_id
+            # A chat that was opened meanwhile was not asked for; its next ping comes in time.
+            if chat_id is None or chat_id in heads:
                 socket.ping(Ping(chat_id=chat_id, head_seq=heads.get(chat_id, 0)))
 
 
