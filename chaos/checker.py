@@ -162,8 +162,9 @@ def check(events: Iterable[Event], stored: Stored, words: int) -> Report:
     report.counts |= {
         "texts sent": len(by_what["sent"]),
         "texts acked": len({event["id"] for event in by_what["acked"]}),
-        "texts refused for good": sum(event["final"] for event in by_what["refused"]),
-        "refused for now": sum(not event["final"] for event in by_what["refused"]),
+        "texts refused for good": sum(bool(e["final"] and e["id"]) for e in by_what["refused"]),
+        "commands refused": sum(not e["id"] for e in by_what["refused"]),
+        "texts refused for now": sum(bool(not e["final"] and e["id"]) for e in by_what["refused"]),
         "lines stored": len(stored.lines),
         "lines compared with what a client saw": len(by_what["line"]),
         "connections lost": len(by_what["lost"]),

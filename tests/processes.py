@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 
+from tests.product import wait_until
 from tests.services_plugin import ROOT
 from webassistant.boot import child, installation, processes, readiness
 from webassistant.boot.child import Child
-
-SECONDS = 60
-
-
-def wait_until(is_true: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not is_true():
-        assert time.monotonic() < deadline, f"not in {SECONDS} s: {what}"
-        time.sleep(0.05)
 
 
 @contextmanager

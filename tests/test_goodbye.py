@@ -19,7 +19,8 @@ from chat import visitor
 from chat.models import Message, Turn
 from chat.socket import COME_BACK_MS, RESTART
 from tests.openai_server import OpenAIServer
-from tests.processes import SECONDS, started, wait_until, web
+from tests.processes import started, web
+from tests.product import SECONDS, wait_until
 from webassistant.boot import processes
 from webassistant.boot.child import Child
 from webassistant.server import GRACE_SECONDS

@@ -26,7 +26,8 @@ from chaos.people import Visitor
 from chaos.proxy import Proxy
 from chat import conversation
 from chat.models import Chat, Message
-from tests.processes import SECONDS, web
+from tests.processes import web
+from tests.product import SECONDS
 from tests.services_plugin import ROOT
 
 # How many cuts the slice of every test run has; `make chaos FAULTS=network` has 2,000.

@@ -16,7 +16,8 @@ import pytest
 from chat import visitor
 from chat.models import Message, Turn
 from tests.openai_server import OpenAIServer
-from tests.processes import started, wait_until
+from tests.processes import started
+from tests.product import wait_until
 from webassistant import services
 from webassistant.boot import processes
 
