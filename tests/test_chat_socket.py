@@ -12,13 +12,17 @@ import pytest
 import redis
 from asgiref.sync import sync_to_async
 from channels.layers import channel_layers
+from django.db import InterfaceError, OperationalError
 from django.test import override_settings
 
 from chat import consumers, heartbeat, socket
 from chat.consumers import VisitorConsumer
 from chat.models import Chat, Message, Turn, Visitor
 from chat.protocol import MAX_TEXT
+from operators import presence
 from operators.consumers import OperatorConsumer
+from operators.models import Availability
+from organizations.models import Member
 from tests.wire import Client, run
 from webassistant.security import SameOrigin
 
@@ -378,3 +382,58 @@ def test_other_visitors_frames_do_not_reach(acme: Any) -> None:
 
     run(scenario)
     assert Turn.unscoped.count() == 2
+
+
+@override_settings(PING_SECONDS=0.02)
+def test_slow_client_does_not_end_the_pings_of_the_others() -> None:
+    async def scenario() -> None:
+        slow, quick = VisitorConsumer(), VisitorConsumer()
+        for consumer in (slow, quick):
+            consumer.outgoing = socket.Outgoing()
+            consumer._ended = asyncio.get_running_loop().create_future()
+        for number in range(socket.MAX_WAITING_FRAMES):
+            slow.outgoing.put(f"frame {number}")
+        beat = heartbeat.Heartbeat()
+        beat.add(slow)
+        beat.add(quick)
+        for _ in range(3):
+            ping = json.loads(await asyncio.wait_for(quick.outgoing.get(), 5))
+            assert ping["type"] == "ping"
+        with pytest.raises(socket.Closed) as closed:
+            await slow._ended
+        assert closed.value.code == socket.SLOW
+        beat._task.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_console_outlives_a_short_absence_of_the_database(
+    acme: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("operators.presence.HEARD_EVERY", 0.05)
+    hear, failures = presence.hear, [OperationalError("gone"), InterfaceError("gone")]
+
+    def sometimes(member: Member) -> Availability:
+        if failures and started:
+            raise failures.pop()
+        return hear(member)
+
+    monkeypatch.setattr("operators.presence.hear", sometimes)
+    started: list[bool] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await OperatorConsumer.as_asgi()({**scope, "user": acme.operator.user}, receive, send)
+
+    async def scenario() -> None:
+        console = Client(application, "/ws/operator/")
+        await console.open()
+        await console.expect("presence")
+        started.append(True)
+        async with asyncio.timeout(5):
+            while failures:
+                await asyncio.sleep(0.01)
+        # Nobody did anything: it comes from the console's own round.
+        await console.expect("presence")
+        await console.close()
+
+    run(scenario)
