@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# How long a finished answer waits for a database that is away.
+# How long an answer waits, at each of its steps, for a database that is away.
 COMMIT_SECONDS = 60
 RETRY_SECONDS = 1.0
 
@@ -54,13 +54,17 @@ async def answer(turn_id: int, pipe: DeltaPipe) -> None:
 
     Whatever goes wrong ends in a row: another attempt, or after too many the apology.
     """
-    claim = await _claim(turn_id)
+    try:
+        claim = await _claim(turn_id)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("turn %s: no database to claim it from: %s", turn_id, type(error).__name__)
+        return
     if claim is None:
         return
     try:
-        plan = await in_database(prepare, claim)
+        plan = await _patiently(prepare, claim)
         if isinstance(plan, HandOver):
-            await in_database(conversation.hand_over, claim, plan.reason)
+            await _patiently(conversation.hand_over, claim, plan.reason)
         elif plan is not None:
             await _attempt(claim, plan, pipe)
     except Lost:
@@ -78,7 +82,7 @@ async def answer(turn_id: int, pipe: DeltaPipe) -> None:
 
 async def _claim(turn_id: int) -> turns.Claim | None:
     while True:
-        claim = await in_database(turns.claim, turn_id)
+        claim = await _patiently(turns.claim, turn_id)
         if not isinstance(claim, turns.NotYet):
             return claim
         # The pause in which a burst of messages becomes one turn.
@@ -146,7 +150,7 @@ async def _carry(
                 continue
             if speech.first_text_at is None:
                 # From here on the turn is not widened; a turn widened before now is void.
-                if not await in_database(turns.show, claim):
+                if not await _patiently(turns.show, claim):
                     raise Lost
                 speech.first_text_at = time.monotonic()
             event = AIDelta(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from django.db import OperationalError as DatabaseError
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -298,6 +300,30 @@ def test_dead_workers_turn_is_found_and_answered(ask: Any, model: ScriptedModel)
     assert answer(turn).failures == 1
     assert conversation.answer(dead, "Too late.") is None
     assert last(chat).content == "The blue one."
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["chat.turns.claim", "chat.assistant.prepare", "chat.turns.show", "chat.conversation.answer"],
+)
+def test_database_that_is_away_for_a_moment_delays_the_answer_only(
+    ask: Any, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    module, name = step.rsplit(".", 1)
+    work, absences = getattr(sys.modules[module], name), [DatabaseError("gone")]
+
+    def sometimes(*args: Any, **kwargs: Any) -> Any:
+        if absences:
+            raise absences.pop()
+        return work(*args, **kwargs)
+
+    monkeypatch.setattr(step, sometimes)
+    monkeypatch.setattr("chat.assistant.RETRY_SECONDS", 0.01)
+    model.enqueue("By card.")
+    chat = ask("How can I pay?").chat
+    turn = answer()
+    assert absences == []
+    assert (turn.status, turn.attempt, last(chat).content) == ("done", 1, "By card.")
 
 
 def test_lost_task_is_found(ask: Any) -> None:
