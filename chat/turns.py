@@ -69,8 +69,24 @@ def open_or_widen(chat: Chat, seq: int, delay: float) -> Turn | None:
             epoch=chat.epoch,
             due_at=due,
         )
-    elif current.shown_at is None and current.widened < MAX_WIDENED:
-        Turn.unscoped.filter(pk=current.pk).update(
+    elif _widen(current, seq, due):
+        turn = current
+    else:
+        # Widened often enough: while nobody has read its lines, it covers one more on its date.
+        Turn.unscoped.filter(pk=current.pk, status=Turn.Status.QUEUED).update(upto_seq=seq)
+        return None
+    dispatch_on_commit([turn.pk])
+    return turn
+
+
+def _widen(turn: Turn, seq: int, due: Any) -> bool:
+    """Cover one more line and start anew. False when text was shown, perhaps in this very moment.
+
+    Workers do not hold the chat, so what was read of the turn may be old: the UPDATE decides.
+    """
+    waits = Turn.unscoped.filter(pk=turn.pk, shown_at=None, widened__lt=MAX_WIDENED)
+    return bool(
+        waits.update(
             upto_seq=seq,
             widened=F("widened") + 1,
             attempt=F("attempt") + 1,
@@ -79,15 +95,7 @@ def open_or_widen(chat: Chat, seq: int, delay: float) -> Turn | None:
             lease_until=None,
             due_at=due,
         )
-        turn = current
-    elif current.status == Turn.Status.QUEUED:
-        # Widened often enough, but nobody has read its lines yet: cover one more, keep its date.
-        Turn.unscoped.filter(pk=current.pk).update(upto_seq=seq)
-        return None
-    else:
-        return None
-    dispatch_on_commit([turn.pk])
-    return turn
+    )
 
 
 def open_turn(chat: Chat) -> Turn | None:
