@@ -24,6 +24,7 @@ def main() -> int:
     breaking.add_argument("--untimed", action="store_true", help="tell the times, judge them not")
     soaking = commands.add_parser("soak", help="live long, with a deploy every five minutes")
     soaking.add_argument("--minutes", type=float, default=30)
+    soaking.add_argument("--deploy-every", type=float, default=soak.DEPLOY_SECONDS, metavar="S")
     for command, visitors in ((breaking, 50), (soaking, 200)):
         command.add_argument("--seed", default="", help="the same seed, the same schedule")
         command.add_argument("--visitors", type=int, default=visitors)
@@ -33,7 +34,12 @@ def main() -> int:
     seed = options.seed or os.urandom(4).hex()
     if options.command == "soak":
         return soak.perform(
-            options.minutes, seed, options.visitors, options.operators, options.keep
+            options.minutes,
+            seed,
+            options.visitors,
+            options.operators,
+            options.keep,
+            options.deploy_every,
         )
     count = COUNTS[options.faults] if options.count is None else options.count
     return harness.perform(

@@ -91,7 +91,14 @@ def deploy(stack: Stack, side: tuple[str, ...]) -> None:
         stack.say(f"{name} has ended in {took:.1f} s and is started again")
 
 
-def perform(minutes: float, seed: str, visitors: int, operators: int, keep: Path | None) -> int:
+def perform(
+    minutes: float,
+    seed: str,
+    visitors: int,
+    operators: int,
+    keep: Path | None,
+    deploy_every: float = DEPLOY_SECONDS,
+) -> int:
     """Run it; 0 when nothing was lost and the connections stayed within their bounds."""
     say = Speaker()
     harness.listen()
@@ -104,14 +111,14 @@ def perform(minutes: float, seed: str, visitors: int, operators: int, keep: Path
             options = ("--slowness", str(SLOWNESS), "--reconnect", str(RECONNECT_SECONDS))
             harness.launch_people(stack, visitors, seed, *options)
             end, rounds = time.monotonic() + 60 * minutes, 0
-            next_deploy = time.monotonic() + DEPLOY_SECONDS
+            next_deploy = time.monotonic() + deploy_every
             while time.monotonic() < end:
                 harness.pause(SAMPLE_SECONDS, stack)
                 watch.look(stack)
                 if time.monotonic() > next_deploy:
                     deploy(stack, SIDES[rounds % 2])
                     rounds += 1
-                    next_deploy = time.monotonic() + DEPLOY_SECONDS
+                    next_deploy = time.monotonic() + deploy_every
             harness.settle(stack)
             report = harness.judge(stack)
         except (Interrupted, BootError) as error:
