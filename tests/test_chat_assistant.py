@@ -286,7 +286,7 @@ def test_answer_shown_in_the_moment_of_widening_goes_on(
     ask("are taken?")
     turn.refresh_from_db()
     assert (turn.status, turn.attempt, turn.upto_seq) == ("running", claim.attempt, 1)
-    assert turns.renew(claim, "Visa")
+    assert turns.renew({claim: "Visa"}) == ({claim}, set())
 
 
 def test_message_during_shown_answer_gets_the_next_turn(ask: Any, model: ScriptedModel) -> None:

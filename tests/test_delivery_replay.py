@@ -318,7 +318,8 @@ class Walk(RuleBasedStateMachine):
     @rule(which=which)
     def keep(self, which: int) -> None:
         work = self.works[which % len(self.works)]
-        if not turns.renew(work.claim, work.text):
+        _kept, lost = turns.renew({work.claim: work.text})
+        if lost:
             self.works.remove(work)
 
     @precondition(lambda self: self.works)
