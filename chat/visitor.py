@@ -291,8 +291,10 @@ def rate(chat: Chat, rating: int, comment: str) -> None:
     Session.objects.of(chat.organization).filter(pk=chat.session_id).update(
         satisfaction_rating=rating, rating_comment=comment, rated_at=Now(), updated_at=Now()
     )
-    # It is the session's, and another tab may show another of its chats.
-    siblings = Chat.objects.of(chat.organization).filter(session=chat.session_id)
+    # It is the session's: every chat of it that has ended shows it (see `snapshots.chat_state`).
+    siblings = Chat.objects.of(chat.organization).filter(
+        session=chat.session_id, closed_at__isnull=False
+    )
     for chat_id in siblings.values_list("chat_id", flat=True):
         events.publish(chat_id, Rated(chat_id=chat_id, rating=rating))
     events.tell("rated", chat.chat_id, "visitor")

@@ -24,7 +24,7 @@ from channels.layers import channel_layers
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test import override_settings
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -412,9 +412,11 @@ class Walk(RuleBasedStateMachine):
         Walk.compared += 1
         Walk.heard |= other.heard
         seen, fresh = state, other.state
-        keys = ["chatId", "name", "mode", "epoch", "lastSeq", "operator"]
+        # Not the name, which is shown in lists only, and these are asked for anew.
+        keys = ["chatId", "mode", "epoch", "lastSeq", "operator"]
         if not person.may_miss_hints:
-            keys += ["rating", "place"]
+            # A visitor's place in the queue is told to that visitor.
+            keys += ["rating", "place"] if isinstance(person, Tab) else ["rating"]
         assert {key: seen[key] for key in keys} == {key: fresh[key] for key in keys}
         without = {"helpful"} if person.may_miss_judgements else set()
         assert lines(seen, without) == lines(fresh, without)
@@ -473,6 +475,8 @@ def walk(runs: int, steps: int) -> None:
             stateful_step_count=steps,
             deadline=None,
             database=None,
+            # A walk that fails is short enough to be read; shrinking it takes minutes.
+            phases=[Phase.explicit, Phase.generate],
             derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
@@ -500,7 +504,6 @@ def tour() -> None:
     one.write(0, 1, "note", False)
     one.say_presence(1, "away")
     one.work_at_the_desk(0, 1, "hand_back", False)
-    one.rate(0, 5, False)
     one.leave_contact(0, False)
     one.handle_contact(0)
     one.open_another_chat(0)
@@ -514,6 +517,7 @@ def tour() -> None:
     one.say(0, "🙂🙂", False, False)
     one.heartbeat()
     one.command(0, "end_chat", False)
+    one.rate(0, 5, False)
     one.teardown()
 
 

@@ -12,7 +12,8 @@ from channels.layers import channel_layers
 from channels.testing import WebsocketCommunicator
 
 HOST = "testserver"
-SECONDS = 5.0
+# Far more than an answer takes: it only says when to give up.
+SECONDS = 20.0
 
 
 class Client:
