@@ -36,6 +36,7 @@ def test_worker_survives_the_death_of_redis_in_the_middle_of_an_answer(
 ) -> None:
     acme.agent.model = "fake-gate"
     acme.agent.save()
+    reply, _indexing, dispatcher = processes.workers(tmp_path)
     with ExitStack() as stack:
         redis = services.start_redis(redis_folder, durable=False)
         stack.callback(lambda: redis.stop())
@@ -46,8 +47,12 @@ def test_worker_survives_the_death_of_redis_in_the_middle_of_an_answer(
             "OPENAI_BASE_URL": model.base_url,
         }
         worker, _dispatcher = (
-            stack.enter_context(started(part.name, part.arguments, tmp_path, **environment))
-            for part in (processes.workers(tmp_path)[0], processes.workers(tmp_path)[2])
+            stack.enter_context(started(name, arguments, tmp_path, **environment))
+            for name, arguments in (
+                # Late acks only here: they make sure that there is an unacked task.
+                ("reply", (*reply.arguments, "--", "task.acks_late=1")),
+                ("dispatcher", dispatcher.arguments),
+            )
         )
         visitor.say(acme.visitor(), acme.visit, "What does it cost?", uuid.uuid4())
         # The worker listens to another Redis than this process: the dispatcher is to send it.

@@ -156,8 +156,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "indexing"
 CELERY_TASK_ROUTES = {"chat.*": {"queue": "reply"}, "operators.*": {"queue": "reply"}}
 # A task is acked when it begins. What is lost with a worker is found in PostgreSQL (`dispatch`,
-# `index_pending`); a late ack adds nothing to that, and a worker that holds an unacked task when
-# Redis goes away ends on it (kombu restores over the connection that it has just closed).
+# `index_pending`), and a late ack adds nothing to that.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
