@@ -7,6 +7,7 @@ which they took much is done again, or marked when they do not leave.
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import statistics
@@ -177,7 +178,9 @@ def alternate(
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which this share (0 to 1) of the values lies."""
+    """The value below which this share (0 to 1) of the values lies; none of no values."""
+    if not values:
+        return math.nan
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 

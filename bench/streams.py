@@ -29,6 +29,7 @@ from webassistant.boot import processes
 
 RATE = 50
 GOAL_P50, GOAL_P95 = 5.0, 5.0
+STARTING_SECONDS = 60.0
 
 
 def run(place: Place) -> list[Table]:
@@ -138,51 +139,54 @@ def answers(place: Place, count: int, pid: int) -> Figures:
     """One round: all ask, all are answered; measured in the middle, when all are speaking."""
     before = measure.pin_self(FEEDING)
     seconds = place.size(4.0, 0.5)
-    # All have begun before the time that is measured, and none has ended.
-    starting = place.size(1.0 + count / 60, 1.0)
-    tokens = int((starting + seconds + 1.0) * RATE)
-    widget = visitors.make_widget(model=f"bench-0-{RATE}-{tokens}")
+    # Longer than any round: the answers are stopped when they have been measured.
+    widget = visitors.make_widget(model=f"bench-0-{RATE}-{120 * RATE}")
     try:
-        return uvloop.run(listen(place, widget, count, pid, starting, seconds))
+        return uvloop.run(listen(place, widget, count, pid, seconds))
     finally:
         measure.pin_self(before)
 
 
-async def listen(
-    place: Place, widget: Widget, count: int, pid: int, starting: float, seconds: float
-) -> Figures:
+async def listen(place: Place, widget: Widget, count: int, pid: int, seconds: float) -> Figures:
     """Hear all tokens of all answers."""
     path = urlsplit(place.environment["REDIS_URL"]).path
     loop = asyncio.get_running_loop()
     _transport, subscriber = await loop.create_unix_connection(Subscriber, path)
     subscriber.transport.write(layer.packed(b"PSUBSCRIBE", events.channel_of("visitor.*").encode()))
     await loop.run_in_executor(None, ask, widget, count)
-    began = time.perf_counter()
-    while time.perf_counter() - began < starting + place.size(20.0, 30.0):
+    began = loop.time()
+    while len(subscriber.speaking) < count and loop.time() - began < STARTING_SECONDS:
         await asyncio.sleep(0.05)
-        if len(subscriber.speaking) >= count and time.perf_counter() - began >= starting:
-            break
+    # What the beginning has left behind is not what is measured.
+    await asyncio.sleep(place.size(1.0, 0.1))
     subscriber.ages.clear()
     cpu, began = measure.cpu_seconds(pid), time.perf_counter()
     await asyncio.sleep(seconds)
     cpu, elapsed = measure.cpu_seconds(pid) - cpu, time.perf_counter() - began
-    ages = list(subscriber.ages)
-    speaking = len(subscriber.speaking)
-    ended = asyncio.get_running_loop().time() + 60
-    while await loop.run_in_executor(None, _unfinished, widget) and loop.time() < ended:
-        await asyncio.sleep(0.2)
+    ages, speaking = list(subscriber.ages), len(subscriber.speaking)
+    await loop.run_in_executor(None, _stop, widget)
+    subscriber.speaking.clear()
+    while await _is_speaking(subscriber):
+        pass
     subscriber.transport.close()
     return {
         "p50": measure.percentile(ages, 0.5) * 1000,
         "p95": measure.percentile(ages, 0.95) * 1000,
-        "us": cpu / len(ages) * 1e6,
+        "us": cpu / max(1, len(ages)) * 1e6,
         "used": cpu / elapsed,
         "lost": max(0, count - speaking),
     }
 
 
-def _unfinished(widget: Widget) -> bool:
-    return Turn.objects.of(widget.organization).exclude(status="done").exists()
+def _stop(widget: Widget) -> None:
+    """End the answers; the worker finds out when it renews their leases."""
+    Turn.objects.of(widget.organization).update(status=Turn.Status.STOPPED)
+
+
+async def _is_speaking(subscriber: Subscriber) -> bool:
+    subscriber.speaking.clear()
+    await asyncio.sleep(0.5)
+    return bool(subscriber.speaking)
 
 
 class Subscriber(asyncio.Protocol):

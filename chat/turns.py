@@ -68,6 +68,7 @@ def open_or_widen(chat: Chat, seq: int, delay: float) -> Turn | None:
             upto_seq=seq,
             epoch=chat.epoch,
             due_at=due,
+            dispatched_at=Now(),
         )
     elif _widen(current, seq, due):
         turn = current
@@ -94,6 +95,7 @@ def _widen(turn: Turn, seq: int, due: Any) -> bool:
             lease_token=None,
             lease_until=None,
             due_at=due,
+            dispatched_at=Now(),
         )
     )
 
@@ -215,7 +217,7 @@ def release(claim: Claim, error: str, delay: float) -> bool:
                 lease_token=None,
                 lease_until=None,
                 due_at=Now() + timedelta(seconds=delay),
-                dispatched_at=None,
+                dispatched_at=Now(),
             )
         )
         if released:
@@ -280,19 +282,19 @@ def exhausted(limit: int = 100) -> list[int]:
 
 
 def dispatch_on_commit(turn_ids: Sequence[int]) -> None:
-    """Tell the workers after the commit; when the broker is down the dispatcher does it later."""
-    transaction.on_commit(lambda: dispatch(turn_ids, mark=True))
+    """Tell the workers after the commit; when the broker is down the dispatcher does it later.
+
+    The commit itself marks the turns as sent, which saves a second one: a process that dies in
+    between leaves a task that looks lost, and is sent again like one.
+    """
+    transaction.on_commit(lambda: dispatch(turn_ids))
 
 
-def dispatch(turn_ids: Sequence[int], *, mark: bool = False) -> None:
-    """Send the turns to the workers. `mark` records it, so that the sweeper waits its time."""
+def dispatch(turn_ids: Sequence[int]) -> None:
+    """Send turns that are marked as sent to the workers; the mark goes when they cannot be."""
     try:
         for turn_id in turn_ids:
             current_app.send_task(TASK, args=[turn_id], queue="reply", retry=False)
     except (OperationalError, OSError) as error:
         log.warning("turns %s were not sent: %s", list(turn_ids), type(error).__name__)
-        if not mark:
-            Turn.unscoped.filter(pk__in=turn_ids).update(dispatched_at=None)
-        return
-    if mark:
-        Turn.unscoped.filter(pk__in=turn_ids).update(dispatched_at=Now())
+        Turn.unscoped.filter(pk__in=turn_ids).update(dispatched_at=None)

@@ -24,6 +24,8 @@ from chat.refusals import Refused
 from organizations.models import Widget
 
 WINDOW = timedelta(seconds=60)
+# A session that was touched this recently is not written again only to be touched.
+FRESH = timedelta(seconds=60)
 # A chat that was closed this recently is shown again after a reload, so that it can be rated.
 RATING_TIME = timedelta(minutes=30)
 
@@ -108,7 +110,8 @@ def say(
 
 
 def _hold(visitor: Visitor) -> None:
-    Visitor.objects.of(visitor.organization).select_for_update().get(pk=visitor.pk)
+    visitors = Visitor.objects.of(visitor.organization).select_for_update()
+    visitors.values_list("pk").get(pk=visitor.pk)
 
 
 def _said_before(visitor: Visitor, client_id: UUID) -> Message | None:
@@ -169,16 +172,21 @@ def find_chat(visitor: Visitor, widget: Widget, chat_id: UUID) -> Chat:
 
 
 def _chosen_chat(visitor: Visitor, visit: Visit, chat_id: UUID | None) -> Chat:
+    """The chat that is meant, to be locked: nothing else of it is read here."""
+    chats = chats_of(visitor, visit.widget).select_related(None).only("organization_id")
     if chat_id:
-        return find_chat(visitor, visit.widget, chat_id)
-    chat = (
-        chats_of(visitor, visit.widget)
-        .filter(session__is_active=True)
-        .exclude(mode=Mode.CLOSED)
-        .order_by("-updated_at", "-pk")
-        .first()
-    )
+        chat = chats.filter(chat_id=chat_id).first()
+        if chat is None:
+            raise UnknownChat
+    else:
+        chat = (
+            chats.filter(session__is_active=True)
+            .exclude(mode=Mode.CLOSED)
+            .order_by("-updated_at", "-pk")
+            .first()
+        )
     if chat:
+        chat.organization = visitor.organization
         return chat
     session = conversation.open_session(visitor, visit.widget, visit.page, visit.language)
     return conversation.open_chat(session)
@@ -186,21 +194,19 @@ def _chosen_chat(visitor: Visitor, visit: Visit, chat_id: UUID | None) -> Chat:
 
 def _remember_page(session: Session, visit: Visit, title: str = "") -> None:
     """Keep where the visitor is; the first words name the session."""
-    session.title = session.title or title[:80]
-    session.page_url = visit.page.url or session.page_url
-    session.page_title = visit.page.title or session.page_title
-    session.page_context = visit.page.context or session.page_context
-    session.language = visit.language
-    session.save(
-        update_fields=[
-            "title",
-            "page_url",
-            "page_title",
-            "page_context",
-            "language",
-            "updated_at",
-        ]
-    )
+    seen = {
+        "title": session.title or title[:80],
+        "page_url": visit.page.url or session.page_url,
+        "page_title": visit.page.title or session.page_title,
+        "page_context": visit.page.context or session.page_context,
+        "language": visit.language,
+    }
+    is_fresh = timezone.now() - session.updated_at < FRESH
+    if is_fresh and all(getattr(session, name) == value for name, value in seen.items()):
+        return
+    for name, value in seen.items():
+        setattr(session, name, value)
+    session.save(update_fields=[*seen, "updated_at"])
 
 
 def look_at(chat: Chat, visit: Visit) -> None:
