@@ -384,29 +384,6 @@ def test_other_visitors_frames_do_not_reach(acme: Any) -> None:
     assert Turn.unscoped.count() == 2
 
 
-@override_settings(PING_SECONDS=0.02)
-def test_slow_client_does_not_end_the_pings_of_the_others() -> None:
-    async def scenario() -> None:
-        slow, quick = VisitorConsumer(), VisitorConsumer()
-        for consumer in (slow, quick):
-            consumer.outgoing = socket.Outgoing()
-            consumer._ended = asyncio.get_running_loop().create_future()
-        for number in range(socket.MAX_WAITING_FRAMES):
-            slow.outgoing.put(f"frame {number}")
-        beat = heartbeat.Heartbeat()
-        beat.add(slow)
-        beat.add(quick)
-        for _ in range(3):
-            ping = json.loads(await asyncio.wait_for(quick.outgoing.get(), 5))
-            assert ping["type"] == "ping"
-        with pytest.raises(socket.Closed) as closed:
-            await slow._ended
-        assert closed.value.code == socket.SLOW
-        beat._task.cancel()
-
-    asyncio.run(scenario())
-
-
 def test_console_outlives_a_short_absence_of_the_database(
     acme: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
