@@ -9,7 +9,7 @@ from bench import measure
 from bench.place import place
 
 # In the order in which they run; `boot` starts the product anew and takes no place.
-BENCHES = ("echo", "fanout", "idle", "first_token", "streams", "ack")
+BENCHES = ("echo", "fanout", "idle", "first_token", "streams", "ack", "search", "growth", "widget")
 
 
 def main() -> None:
