@@ -97,7 +97,8 @@ def cut_off(source: Source) -> Mutation:
 
 
 def empty(source: Source) -> Mutation:
-    return error(source.dice.choice(["", " ", "\n\t", b"", b"  "]), "bad_json")
+    texts: list[str | bytes] = ["", " ", "\n\t", b"", b"  "]
+    return error(source.dice.choice(texts), "bad_json")
 
 
 def no_object(source: Source) -> Mutation:
@@ -142,7 +143,7 @@ def homoglyph(source: Source) -> Mutation:
 def field_of_a_wrong_type(source: Source) -> Mutation:
     command = source.dice.choice(list(source.required))
     name = source.dice.choice(source.required[command])
-    wrong = source.dice.choice([None, [], [1], {"a": 1}, [[]]])
+    wrong: Any = source.dice.choice([None, [], [1], {"a": 1}, [[]]])
     return error(source.frame(command) | {name: wrong}, "bad_frame")
 
 

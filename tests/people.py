@@ -113,12 +113,12 @@ class Person:
         for _round in range(20):
             heard, client_id = len(self.log), str(uuid.uuid4())
             await self.send(**self.probe(), client_id=client_id, text=" ")
-            await self.take(lambda frame, own=client_id: frame.get("client_id") == own)
+            await self.take(with_text(client_id))
             if self.state["chatId"]:
                 # What was published before the marker comes before the marker.
                 marker = str(uuid.uuid4())
                 marking = asyncio.ensure_future(self.mark(marker))
-                await self.take(lambda frame, own=marker: own in json.dumps(frame))
+                await self.take(with_text(marker))
                 marking.cancel()
             if len(self.log) == heard:
                 return
@@ -134,6 +134,11 @@ class Person:
     def marked(self, chat_id: uuid.UUID, marker: str) -> list[tuple[str, bytes]]:
         """An event for this one's side of a chat, with a mark in it."""
         raise NotImplementedError
+
+
+def with_text(text: str) -> Callable[[Frame], bool]:
+    """Whether a frame has this text anywhere."""
+    return lambda frame: text in json.dumps(frame)
 
 
 # What may be lost on the way from Redis; everything else is an answer of the socket itself.

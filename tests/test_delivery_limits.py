@@ -71,7 +71,7 @@ def mortal_redis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     url = own_redis.redis_url(tmp_path)
     path = url.removeprefix("unix://")
     assert path == quote(path)
-    layer = settings.CHANNEL_LAYERS["default"]
+    layer: dict[str, Any] = settings.CHANNEL_LAYERS["default"]
     layers = {"default": layer | {"CONFIG": layer["CONFIG"] | {"hosts": [url]}}}
     broker = f"redis+socket://{path}?virtual_host=1"
     monkeypatch.setattr(current_app.conf, "broker_url", broker)

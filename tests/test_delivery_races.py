@@ -12,6 +12,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -56,8 +57,8 @@ def test_assistant_says_nothing_after_a_takeover(
             assert turns.show(claim)
             assert turns.renew({claim: "It is the"}) == ({claim}, set())
             taken, answered = threads.race(
-                after_a_moment(lambda c=chat: desk.accept(c, acme.operator)),
-                after_a_moment(lambda c=claim: conversation.answer(c, "It is the blue one.")),
+                after_a_moment(partial(desk.accept, chat, acme.operator)),
+                after_a_moment(partial(conversation.answer, claim, "It is the blue one.")),
             )
             assert isinstance(taken, Chat), taken
             assert answered is None or isinstance(answered, Message), answered
@@ -87,8 +88,8 @@ def test_worker_that_fails_at_a_takeover_revives_nothing(acme: House) -> None:
             claim = turns.claim(Turn.unscoped.get(chat=chat).pk)
             assert isinstance(claim, turns.Claim)
             threads.race(
-                after_a_moment(lambda c=chat: desk.accept(c, acme.operator)),
-                after_a_moment(lambda c=claim: turns.release(c, "ai_unavailable", 0)),
+                after_a_moment(partial(desk.accept, chat, acme.operator)),
+                after_a_moment(partial(turns.release, claim, "ai_unavailable", 0)),
             )
             check_whole(chat)
             assert Turn.unscoped.get(chat=chat).status == "stopped"
@@ -101,7 +102,7 @@ def test_two_operators_accept_and_one_holds(acme: House) -> None:
         for _ in range(RACES):
             chat = visitor.say(acme.visitor(), acme.visit, "Hello", uuid.uuid4()).chat
             both = [acme.operator, acme.owner]
-            results = threads.race(*[lambda m=m, c=chat: desk.accept(c, m) for m in both])
+            results = threads.race(*[partial(desk.accept, chat, member) for member in both])
             check_whole(chat)
             chat.refresh_from_db()
             lost = [result for result in results if isinstance(result, desk.AlreadyTaken)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.apps import apps
 from django.db.models import DateTimeField, F
 from django.test import override_settings
 
-from chat import identity, visitor
+from chat import conversation, identity, visitor
 from chat.consumers import VisitorConsumer
 from chat.models import Chat, ContactRequest, Handoff, Message, Note, Session, Visitor
 from chat.refusals import Refused
@@ -271,7 +272,7 @@ def test_network_brings_no_more_than_its_share_even_at_once(acme: House) -> None
     def arrive(name: str) -> Visitor:
         return identity.introduce(acme.organization, name * 43, details)
 
-    results = at_once(*[lambda n=name: arrive(n) for name in "abcdefgh"])
+    results = at_once(*[partial(arrive, name) for name in "abcdefgh"])
     refused = [result for result in results if isinstance(result, identity.TooManyVisitors)]
     assert Visitor.unscoped.count() == 3
     assert len(refused) == 5
@@ -316,15 +317,15 @@ def test_request_made_anew_has_its_own_time_to_wait(
     person = acme.visitor()
     chat = visitor.request_support(person, acme.visit, None, Handoff.Reason.ASKED)
     age(timedelta(minutes=acme.widget.support_timeout, seconds=1))
-    lock = desk.conversation.lock
+    lock = conversation.lock
 
     def meanwhile(locked: Chat) -> Chat:
-        monkeypatch.setattr(desk.conversation, "lock", lock)
+        monkeypatch.setattr(conversation, "lock", lock)
         visitor.cancel_support(person, chat)
         visitor.request_support(person, acme.visit, chat.chat_id, Handoff.Reason.ASKED)
         return lock(locked)
 
-    monkeypatch.setattr(desk.conversation, "lock", meanwhile)
+    monkeypatch.setattr(conversation, "lock", meanwhile)
     assert desk.expire_waiting() == 0
     chat.refresh_from_db()
     assert chat.mode == "waiting"
