@@ -93,7 +93,7 @@ def say(
                 raise ClientIdReused
             return before
         _check_rate(_said_by(visitor), "timestamp")
-        chat = conversation.lock(_chosen_chat(visitor, visit, chat_id))
+        chat = conversation.lock(_chosen_chat(visitor, visit, chat_id), visit.widget)
         if chat.mode == Mode.CLOSED:
             raise ChatClosed
         message = conversation.append(
@@ -117,12 +117,10 @@ def _hold(visitor: Visitor) -> None:
 def _said_before(visitor: Visitor, client_id: UUID) -> Message | None:
     """The line that this visitor's id has already, however old."""
     senders = [person.sender for person in identity.selves(visitor)]
-    return (
-        Message.objects.of(visitor.organization)
-        .select_related("chat")
-        .filter(sender__in=senders, client_id=client_id)
-        .first()
-    )
+    lines = Message.objects.of(visitor.organization).filter(sender__in=senders, client_id=client_id)
+    # Nearly always there is none, and then nothing need be read.
+    found = lines.values_list("pk", flat=True).order_by()[:1]
+    return lines.select_related("chat").get(pk=found[0]) if found else None
 
 
 def _said_by(visitor: Visitor) -> QuerySet[Message]:
