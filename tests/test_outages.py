@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from kombu.connection import Connection
+from kombu.simple import SimpleQueue
 
 from chat import visitor
 from chat.models import Message, Turn
@@ -75,3 +78,15 @@ def test_worker_survives_the_death_of_redis_in_the_middle_of_an_answer(
     turn = Turn.unscoped.get()
     assert turn.attempt == 1
     assert Message.unscoped.get(role=Message.Role.ASSISTANT).turn_id == turn.pk
+
+
+def test_ack_over_a_closed_connection_ends_no_worker() -> None:
+    broker = Connection(settings.CELERY_BROKER_URL)
+    channel = broker.channel()
+    queue = SimpleQueue(channel, f"test-{uuid.uuid4().hex}")
+    queue.put("task")
+    message = queue.get(timeout=5)
+    queue.queue.delete()
+    channel.close()
+    message.ack()
+    broker.release()

@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery
-from kombu.transport.redis import QoS
+from kombu.transport.redis import Channel, QoS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webassistant.settings")
 
@@ -11,6 +11,20 @@ app = Celery("webassistant")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# A worker that holds an unacked task when Redis goes away would end on it: kombu puts such tasks
-# back over a connection that it has just closed. What was lost is found in PostgreSQL anyway.
-QoS.restore_at_shutdown = False
+
+class SurvivingQoS(QoS):
+    """Lets go of the unacked tasks of a connection that is gone, where kombu ends the worker.
+
+    Kombu would put them back, or ack them, over a channel that it has just closed. What was lost
+    with the connection is found in PostgreSQL.
+    """
+
+    restore_at_shutdown = False
+
+    def ack(self, delivery_tag: str) -> None:
+        """Ack a task, unless the channel it came by is closed."""
+        if self.channel.connection is not None:
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+
+
+Channel.QoS = SurvivingQoS
