@@ -73,7 +73,7 @@ def ai_typing(state: State, event: dict[str, Any]) -> State:
 
 
 def support_pending(state: State, event: dict[str, Any]) -> State:
-    if event["chat_id"] != state["chatId"]:
+    if event["chat_id"] != state["chatId"] or state["mode"] != "waiting":
         return state
     return state | {"place": event["place"], "wait": event["wait"]}
 

@@ -127,7 +127,8 @@ const handlers = {
   [EVENTS.AI_DELTA]: applyDelta,
 
   [EVENTS.SUPPORT_PENDING](state, { chat_id, place, wait }) {
-    return chat_id === state.chatId ? { ...state, place, wait } : state;
+    // One that was on its way when the waiting ended tells of no queue any more.
+    return chat_id === state.chatId && state.mode === "waiting" ? { ...state, place, wait } : state;
   },
 
   [EVENTS.SUPPORT_JOINED](state, { chat_id, epoch, operator }) {

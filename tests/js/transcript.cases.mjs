@@ -394,10 +394,12 @@ export const cases = {
 
   "waiting clears the draft and keeps the place until it ends"() {
     const pending = { type: "support_pending", chat_id: CHAT, place: 2, wait: 90 };
-    const state = follow(open(), delta(0, "half"), pending, system(2, "waiting", 2));
+    const state = follow(open(), delta(0, "half"), system(2, "waiting", 2), pending);
     same([state.draft, state.place, state.wait], [null, 2, 90]);
     const joined = follow(state, system(3, "joined", 3, "Anna"));
     same([joined.place, joined.wait], [null, null]);
+    const late = follow(joined, pending);
+    same([late.place, late.wait], [null, null]);
   },
 
   "no delta is shown while a person is awaited or holds the chat"() {
