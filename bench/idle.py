@@ -12,6 +12,8 @@ from bench.measure import Figures, Table
 from bench.place import FEEDING, Place, Web, free_port, listens, wait_until
 
 GOAL = 2.0
+# As people come: not all in one moment.
+AT_ONCE = 50
 
 
 def run(place: Place) -> list[Table]:
@@ -75,14 +77,18 @@ async def grow(web: Web, path: str, frames: list[bytes]) -> Figures:
             answered.release()
 
     async def begin(some: list[bytes]) -> list[Client]:
-        clients = await connect_many(web.port, path, len(some))
-        for client, frame in zip(clients, some, strict=True):
-            client.heard = heard
-            if frame:
-                client.send(frame)
-        for frame in some:
-            if frame:
-                await asyncio.wait_for(answered.acquire(), 30)
+        clients: list[Client] = []
+        for start in range(0, len(some), AT_ONCE):
+            part = some[start : start + AT_ONCE]
+            opened = await connect_many(web.port, path, len(part))
+            for client, frame in zip(opened, part, strict=True):
+                client.heard = heard
+                if frame:
+                    client.send(frame)
+            for frame in part:
+                if frame:
+                    await asyncio.wait_for(answered.acquire(), 60)
+            clients += opened
         # Freed memory is counted once the server has come to rest.
         await asyncio.sleep(0.5)
         return clients

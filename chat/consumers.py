@@ -7,6 +7,7 @@ import dataclasses
 import time
 from typing import Any, ClassVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from django.conf import settings
 from django.utils import timezone
@@ -20,6 +21,7 @@ from chat.refusals import Refused
 from chat.socket import FLOOD, LATE, NOT_FOUND, Closed, Socket
 from chat.visitor import Visit
 from organizations import access
+from organizations.models import Widget
 
 HELLO_SECONDS = 15
 TYPING_EVERY = 2.0
@@ -158,13 +160,21 @@ class VisitorConsumer(Socket):
     async def _restore(self, last_seq: int) -> None:
         state = protocol.ChatState(has_existing_chat=False)
         if self.chat:
-            self.chat, state = await self.read(_state, self.chat, last_seq)
+            state = await self._picture(self.chat, last_seq)
         self.send_event(protocol.ChatRestored(chat=state))
 
     async def _show(self, chat: Chat, last_seq: int) -> None:
         await self._go_to(chat)
-        self.chat, state = await self.read(_state, chat, last_seq)
+        state = await self._picture(chat, last_seq)
         self.send_event(protocol.ChatSwitched(chat=state))
+
+    async def _picture(self, chat: Chat, last_seq: int) -> protocol.ChatState:
+        """What the client is shown of its chat, which is kept as it was read for that."""
+        widget = self._visit().widget
+        chat, state = await self.read(_state, chat, last_seq)
+        chat.organization, chat.session.widget = widget.organization, widget
+        self.chat = chat
+        return state
 
     # --- commands -----------------------------------------------------------------------------
 
@@ -314,11 +324,12 @@ class Arrival:
 
 
 def _arrive(frame: protocol.Register, details: identity.Details) -> Arrival:
-    widget = access.widget_by_key(frame.widget)
+    widget = _shared(access.widget_by_key(frame.widget))
     organization = widget.organization
     person = identity.find(organization, frame.token)
     chat = None
     if person:
+        person.organization = organization
         identity.greet(person, details)
         if frame.chat_id:
             chat = visitor.chats_of(person, widget).filter(chat_id=frame.chat_id).first()
@@ -331,6 +342,27 @@ def _arrive(frame: protocol.Register, details: identity.Details) -> Arrival:
         is_same_chat=bool(chat and chat.chat_id == frame.chat_id),
         operators_online=waiting.is_anybody_online(organization),
     )
+
+
+# The widgets of this process's sockets: thousands of visitors have one, and need one copy of it.
+_widgets: WeakValueDictionary[int, Widget] = WeakValueDictionary()
+
+
+def _shared(widget: Widget) -> Widget:
+    """The copy that others hold, while it is the same in every field; else this one."""
+    known = _widgets.get(widget.pk)
+    if known is not None and _fields(known) == _fields(widget):
+        return known
+    _widgets[widget.pk] = widget
+    return widget
+
+
+def _fields(widget: Widget) -> list[Any]:
+    return [
+        getattr(row, field.attname)
+        for row in (widget, widget.agent, widget.organization)
+        for field in row._meta.concrete_fields
+    ]
 
 
 def _state(chat: Chat, last_seq: int) -> tuple[Chat, protocol.ChatState]:

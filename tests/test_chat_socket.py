@@ -414,3 +414,25 @@ def test_console_outlives_a_short_absence_of_the_database(
         await console.close()
 
     run(scenario)
+
+
+def test_sockets_of_one_widget_share_it_until_it_is_changed(acme: Any) -> None:
+    async def scenario() -> None:
+        tabs = [client(), client(), client()]
+        for tab in tabs[:2]:
+            await tab.open()
+            await tab.register(acme.widget.key)
+        acme.agent.reply_delay = 3.0
+        await sync_to_async(acme.agent.save)()
+        await tabs[2].open()
+        await tabs[2].register(acme.widget.key)
+        standing = [one for one in socket.Socket.standing if isinstance(one, VisitorConsumer)]
+        widgets = {one.token: one.visit.widget for one in standing if one.visit}
+        first, second, changed = (widgets[tab.token] for tab in tabs)
+        assert first is second
+        assert changed is not first
+        assert (first.agent.reply_delay, changed.agent.reply_delay) == (0, 3.0)
+        for tab in tabs:
+            await tab.close()
+
+    run(scenario)
