@@ -17,7 +17,7 @@ from typing import Any
 import redis.asyncio as redis
 from django.conf import settings
 
-from chat.layer import packed
+from chat.layer import ended, packed
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +55,7 @@ class DeltaPipe:
 
     async def aclose(self) -> None:
         """Stop; what still waits is dropped."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
         await self._pool.disconnect()
 
     def _write(self) -> None:

@@ -117,8 +117,7 @@ class Shard:
             self._confirm(channel)
         self._wanted.clear()
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
             self._task = None
         await self._redis.aclose(close_connection_pool=True)
 
@@ -225,6 +224,13 @@ class Shard:
         for channel in layer.groups.get(name, ()):
             if channel in layer.channels:
                 layer.channels[channel].put_nowait(payload)
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it is over: on Python 3.11 a connect that is just done swallows one."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
 
 
 def packed(*parts: bytes) -> bytes:

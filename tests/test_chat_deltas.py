@@ -96,3 +96,14 @@ def test_redis_that_owes_too_many_replies_is_given_no_more() -> None:
         await pipe.aclose()
 
     run(scenario)
+
+
+def test_pipe_closes_at_any_step_of_its_connecting() -> None:
+    async def scenario() -> None:
+        for steps in range(40):
+            pipe = DeltaPipe()
+            for _step in range(steps):
+                await asyncio.sleep(0)
+            await asyncio.wait_for(pipe.aclose(), 10)
+
+    asyncio.run(scenario())
