@@ -11,6 +11,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -150,9 +151,9 @@ def actions(
         "show the operators' desk": lambda: queue.load(widget.organization),
         "look for lost turns": turns.overdue,
         "find idle sessions": lambda: list(
-            Session.unscoped.filter(is_active=True, updated_at__lt=timezone.now()).exclude(
-                chats__mode__in=["waiting", "operator"]
-            )[:1]
+            Session.unscoped.filter(
+                is_active=True, updated_at__lt=timezone.now() - timedelta(hours=168)
+            ).exclude(chats__mode__in=["waiting", "operator"])[:500]
         ),
         "search one's own passages": lambda: retrieval.search(
             organization, f"How much is {next(numbers)}?", agent=agent, language="en"

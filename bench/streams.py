@@ -23,6 +23,7 @@ from bench import measure, visitors
 from bench.measure import Figures, Table
 from bench.place import FEEDING, MEASURED, Place, free_port, listens, wait_until
 from chat import events, layer, turns
+from chat.database import in_database
 from chat.models import Chat, Message, Turn
 from organizations.models import Widget
 from webassistant.boot import processes
@@ -153,7 +154,7 @@ async def listen(place: Place, widget: Widget, count: int, pid: int, seconds: fl
     loop = asyncio.get_running_loop()
     _transport, subscriber = await loop.create_unix_connection(Subscriber, path)
     subscriber.transport.write(layer.packed(b"PSUBSCRIBE", events.channel_of("visitor.*").encode()))
-    await loop.run_in_executor(None, ask, widget, count)
+    await in_database(ask, widget, count)
     began = loop.time()
     while len(subscriber.speaking) < count and loop.time() - began < STARTING_SECONDS:
         await asyncio.sleep(0.05)
@@ -164,7 +165,7 @@ async def listen(place: Place, widget: Widget, count: int, pid: int, seconds: fl
     await asyncio.sleep(seconds)
     cpu, elapsed = measure.cpu_seconds(pid) - cpu, time.perf_counter() - began
     ages, speaking = list(subscriber.ages), len(subscriber.speaking)
-    await loop.run_in_executor(None, _stop, widget)
+    await in_database(_stop, widget)
     subscriber.speaking.clear()
     while await _is_speaking(subscriber):
         pass

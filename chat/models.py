@@ -154,6 +154,9 @@ class Session(OrganizationOwned):
                 condition=Q(is_active=True, visitor__isnull=False),
             ),
         ]
+        indexes = [
+            models.Index(fields=["updated_at"], name="session_idle", condition=Q(is_active=True))
+        ]
 
     def __str__(self) -> str:
         return self.title or str(self.session_uuid)[:8]
@@ -218,6 +221,12 @@ class Chat(OrganizationOwned):
                 condition=Q(mode__in=["waiting", "operator"]),
             ),
             models.Index(fields=["session", "-updated_at"], name="chat_latest"),
+            # The desk shows the last ones of an organization, again and again.
+            models.Index(
+                fields=["organization", "-updated_at"],
+                name="chat_recent",
+                condition=Q(mode__in=["ai", "closed"], seq__gt=0),
+            ),
         ]
 
     def __str__(self) -> str:
