@@ -251,6 +251,7 @@ function open(/** @type {string | null} */ chatId) {
   visitor = watchedDesk = null;
   notes = [];
   notice = "";
+  commandedAt = 0;
   visitorTyping = false;
   composer.value = (chatId && drafts[chatId]) || "";
   history.replaceState(null, "", chatId ? `#${chatId}` : location.pathname);
