@@ -135,3 +135,14 @@ def test_supported_versions_of_python_are_the_same_everywhere() -> None:
     assert project["requires-python"] == ">=3.11,<3.14"
     assert "OLDEST = (3, 11)" in source
     assert "NEWEST = (3, 13)" in source
+
+
+@pytest.mark.parametrize("command", ["manage", "test", "bench", "chaos", "soak"])
+def test_options_are_passed_on_as_they_stand(command: str) -> None:
+    passed_on = ["--count", "10", "-k", "name", "--", "x"]
+    assert commands.parse([command, *passed_on]).arguments == passed_on
+
+
+def test_unknown_option_of_our_own_is_refused() -> None:
+    with pytest.raises(SystemExit):
+        commands.parse(["run", "--count", "10"])

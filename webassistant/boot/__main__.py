@@ -19,9 +19,12 @@ from webassistant.boot.installation import ROOT, Installation
 from webassistant.boot.postgres import PostgresHome
 from webassistant.boot.redis import redis_url
 
+# What follows these is passed on as it stands, options too.
+PASSING_ON = ("manage", "test", "bench", "chaos", "soak")
+
 
 def main() -> int:
-    options = parser().parse_args()
+    options = parse(sys.argv[1:])
     try:
         code: int = options.command(options)
         return code
@@ -30,6 +33,17 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """What is to be done; ends the process with a usage message where that is not clear."""
+    # argparse takes an option that comes first for its own, even where the rest is passed on.
+    passed_on = arguments[1:] if arguments[:1] and arguments[0] in PASSING_ON else []
+    if passed_on == ["--help"]:
+        passed_on = []
+    options = parser().parse_args(arguments[: len(arguments) - len(passed_on)])
+    options.arguments = passed_on
+    return options
 
 
 def parser() -> argparse.ArgumentParser:
