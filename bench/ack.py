@@ -23,6 +23,7 @@ from chat.models import Chat, Turn
 
 RATE = 50.0
 FRAMES = 10.0
+AT_ONCE = 50
 GOAL_RATE, GOAL_P95 = 500.0, 60.0
 
 
@@ -117,22 +118,25 @@ def _steady(
 
 
 async def opened(web: Web, people: list[visitors.Someone], is_echo: bool) -> list[Client]:
-    """A socket for everyone, registered."""
-    clients = await connect_many(web.port, "/" if is_echo else "/ws/chat/", len(people))
+    """A socket for everyone, registered; some at a time, for a silent socket is closed."""
     if is_echo:
-        return clients
+        return await connect_many(web.port, "/", len(people))
+    clients: list[Client] = []
     ready = asyncio.Semaphore(0)
 
     def heard(client: Client, payload: bytes) -> None:
         if b'"chat_restored"' in payload:
             ready.release()
 
-    for start in range(0, len(people), 50):
-        for client, someone in zip(clients[start : start + 50], people[start:], strict=False):
+    for start in range(0, len(people), AT_ONCE):
+        some = people[start : start + AT_ONCE]
+        opening = await connect_many(web.port, "/ws/chat/", len(some))
+        for client, someone in zip(opening, some, strict=True):
             client.heard = heard
             client.send(someone.register())
-        for _ in clients[start : start + 50]:
+        for _ in some:
             await asyncio.wait_for(ready.acquire(), 60)
+        clients += opening
     return clients
 
 
