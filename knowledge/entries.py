@@ -10,16 +10,21 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage
+from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, WebPage
 from organizations.models import Organization
 
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Knowledge)
 TASK = "knowledge.tasks.index"
-KINDS: dict[str, type[Knowledge]] = {"faq": FAQEntry, "article": Article, "document": Document}
+KINDS: dict[str, type[Knowledge]] = {
+    "faq": FAQEntry,
+    "article": Article,
+    "document": Document,
+    "page": WebPage,
+}
 # What passages copy from their owner, so that a search reads one table.
-COPIED = ("category_id", "priority", "is_active")
+COPIED = ("category_id", "priority", "is_active", "valid_from", "valid_until")
 
 
 def kind_of(item: Knowledge) -> str:
@@ -80,8 +85,8 @@ def index_again(item: Knowledge) -> None:
 def content_hash(item: Knowledge) -> str:
     """What a piece's passages are made of, as one number."""
     if isinstance(item, FAQEntry):
-        parts = [item.question, item.answer]
-    elif isinstance(item, Article):
+        parts = [item.question, item.answer, *item.phrasings, "", *item.keywords]
+    elif isinstance(item, Article | WebPage):
         parts = [item.title, item.body]
     elif isinstance(item, Document):
         parts = [item.title, item.file.name or "", str(item.file.size if item.file else 0)]

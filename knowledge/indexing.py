@@ -11,8 +11,8 @@ from django.utils import timezone
 import ai
 from ai.interface import AIError
 from knowledge import documents
-from knowledge.entries import KINDS
-from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage
+from knowledge.entries import COPIED, KINDS
+from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, WebPage
 from knowledge.passages import Piece, split
 
 log = logging.getLogger(__name__)
@@ -58,8 +58,10 @@ def index(kind: str, item_id: int, content_hash: str) -> bool:
 def pieces_of(item: Knowledge) -> list[Piece]:
     """What a piece of knowledge is searched by."""
     if isinstance(item, FAQEntry):
-        return [Piece(item.question, item.answer, is_answer=True)]
-    if isinstance(item, Article):
+        # Each way to ask it is a passage of its own, and is matched like the question.
+        asked = dict.fromkeys([item.question, *item.phrasings])
+        return [Piece(question, item.answer, is_answer=True) for question in asked]
+    if isinstance(item, Article | WebPage):
         pieces = split(item.title, item.body)
     elif isinstance(item, Document):
         try:
@@ -106,9 +108,7 @@ def _swap(
                     heading=piece.heading[:300],
                     text=piece.text,
                     language=item.language,
-                    category_id=item.category_id,
-                    priority=item.priority,
-                    is_active=item.is_active,
+                    **{name: getattr(item, name) for name in COPIED},
                     embedder=embedder,
                     embedding=vector,
                 )

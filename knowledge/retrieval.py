@@ -132,11 +132,12 @@ def _found(
     faq: int | None,
     article: int | None,
     document: int | None,
+    page: int | None,
     heading: str,
     text: str,
     url: str,
 ) -> Found:
-    owners = (("faq", faq), ("article", article), ("document", document))
+    owners = (("faq", faq), ("article", article), ("document", document), ("page", page))
     kind, item = next((kind, item) for kind, item in owners if item is not None)
     return Found(
         passage_id=passage,
@@ -169,6 +170,8 @@ WITH t AS MATERIALIZED (
            1 - (embedding <=> %(vector)s::halfvec) AS cosine
     FROM knowledge_passage
     WHERE organization_id = %(organization)s AND is_active AND embedder = %(embedder)s
+      AND (valid_from IS NULL OR valid_from <= current_date)
+      AND (valid_until IS NULL OR valid_until >= current_date)
       AND (%(any_category)s OR category_id IS NULL OR category_id = ANY(%(categories)s::bigint[]))
 ), totals AS MATERIALIZED (
     SELECT language, count(*) AS n, ln(1 + (count(*) - 0.5) / 1.5) AS rarest
@@ -235,9 +238,11 @@ WITH t AS MATERIALIZED (
     (SELECT * FROM scored WHERE NOT is_wanted ORDER BY score DESC, id LIMIT %(limit)s)
 )
 SELECT best.id, p.language, least(1, greatest(0, best.score)), best.cosine, best.words,
-       p.faq_id, p.article_id, p.document_id, p.heading, p.text, coalesce(article.url, '')
+       p.faq_id, p.article_id, p.document_id, p.page_id, p.heading, p.text,
+       coalesce(article.url, page.url, '')
 FROM best
 JOIN knowledge_passage p ON p.id = best.id
 LEFT JOIN knowledge_article article ON article.id = p.article_id
+LEFT JOIN knowledge_webpage page ON page.id = p.page_id
 ORDER BY best.score DESC, best.id
 """

@@ -39,6 +39,8 @@ OPERATOR = _grants(
     knowledge__article=VIEW,
     knowledge__document=VIEW,
     knowledge__category=VIEW,
+    knowledge__websource=VIEW,
+    knowledge__webpage=VIEW,
     operators__availability=VIEW,
 ) | {"operators.use_console"}
 
@@ -51,6 +53,12 @@ OWNER = OPERATOR | _grants(
     knowledge__article=ALL,
     knowledge__document=ALL,
     knowledge__category=ALL,
+    knowledge__websource=ALL,
+    knowledge__webpage=("view", "delete"),
+    knowledge__revision=VIEW,
+    knowledge__import=KEEP,
+    knowledge__suggestion=EDIT,
+    knowledge__askedquestion=VIEW,
     knowledge__contextentry=ALL,
     knowledge__passage=VIEW,
     chat__visitor=("view", "change", "delete"),

@@ -21,7 +21,20 @@ from chat.models import (
     Turn,
     Visitor,
 )
-from knowledge.models import Article, Category, ContextEntry, Document, FAQEntry, Passage
+from knowledge.models import (
+    Article,
+    AskedQuestion,
+    Category,
+    ContextEntry,
+    Document,
+    FAQEntry,
+    Import,
+    Passage,
+    Revision,
+    Suggestion,
+    WebPage,
+    WebSource,
+)
 from operators.models import Availability
 from organizations.models import Agent, Member, Widget
 from organizations.scoping import OrganizationOwned
@@ -62,6 +75,21 @@ def fill(house: House) -> Rows:
     faq = add(FAQEntry, question=word, answer=word, **knowledge)
     add(Article, title=word, body=word, **knowledge)
     add(Document, title=word, file=f"documents/{word}.txt", **knowledge)
+    address = f"https://{word}.example/page"
+    source = add(WebSource, url=address, category=category)
+    add(WebPage, source=source, url=address, title=word, body=word, **knowledge)
+    add(Revision, faq=faq, number=1, content={"question": word}, author=house.owner)
+    add(Import, file=f"imports/{word}.csv", author=house.owner)
+    suggestion = add(Suggestion, origin="gap", language="en", question=word, answer=word)
+    add(
+        AskedQuestion,
+        suggestion=suggestion,
+        text=word,
+        language="en",
+        reason="no_knowledge",
+        chat_id=uuid.uuid4(),
+        seq=1,
+    )
     add(
         Passage,
         faq=faq,

@@ -1,0 +1,26 @@
+"""What the assistant may say: entries, articles, documents, web pages; their passages; facts."""
+
+from knowledge.models.base import Category, Knowledge
+from knowledge.models.history import Import, Revision
+from knowledge.models.passages import DIMENSIONS, OWNERS, ContextEntry, Passage
+from knowledge.models.pieces import FILE_TYPES, Article, Document, FAQEntry, WebPage, WebSource
+from knowledge.models.suggestions import AskedQuestion, Suggestion
+
+__all__ = [
+    "DIMENSIONS",
+    "FILE_TYPES",
+    "OWNERS",
+    "Article",
+    "AskedQuestion",
+    "Category",
+    "ContextEntry",
+    "Document",
+    "FAQEntry",
+    "Import",
+    "Knowledge",
+    "Passage",
+    "Revision",
+    "Suggestion",
+    "WebPage",
+    "WebSource",
+]
