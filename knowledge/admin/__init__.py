@@ -1,0 +1,5 @@
+"""The admin pages of knowledge, a file for each part."""
+
+from knowledge.admin import pieces
+
+__all__ = ["pieces"]
