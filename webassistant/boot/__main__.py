@@ -64,19 +64,13 @@ def parser() -> argparse.ArgumentParser:
     from_file = add("restore", restore, "replace the database and the uploads by a backup")
     from_file.add_argument("file", type=Path)
     from_file.add_argument("--yes", action="store_true", help="do not ask")
-    managing = add("manage", manage, "run a command of manage.py with this product's servers")
-    managing.add_argument("arguments", nargs=argparse.REMAINDER)
-    testing = add("test", test, "run every test, the browser's last")
-    testing.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to pytest")
     add("check", check, "format, lint, types, imports, generated files, translations, migrations")
-    benching = add("bench", bench, "measure, and print every figure beside its limit")
-    benching.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on: see bench --help")
-    for name, command, text in (
-        ("chaos", chaos, "kill processes or cut connections under load, and compare what is left"),
-        ("soak", soak, "live long with many sockets and deploys, and watch what grows"),
-    ):
-        # What they take is said by `python -m chaos`, which they start.
-        add(name, command, text).add_argument("arguments", nargs=argparse.REMAINDER)
+    # What follows these is passed on (see `parse`).
+    add("manage", manage, "run a command of manage.py, which follows, with this product's servers")
+    add("test", test, "run every test, the browser's last; options of pytest may follow")
+    add("bench", bench, "measure, and print every figure beside its limit; names may follow")
+    add("chaos", chaos, "kill processes or cut connections under load, and compare what is left")
+    add("soak", soak, "live long with many sockets and deploys, and watch what grows")
     return whole
 
 
