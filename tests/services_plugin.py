@@ -96,11 +96,3 @@ def find_chromium() -> str | None:
     if named := os.environ.get("CHROMIUM"):
         return named
     return next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of the browser to drive, for `executable_path`."""
-    path = find_chromium()
-    assert path is not None, "only for tests marked `browser`"
-    return path

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
 import random
-import subprocess
-import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from celery import current_app
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
-from django.db import connection
 from django.utils import translation
 from kombu.exceptions import OperationalError
 from pytest_django import DjangoCaptureOnCommitCallbacks
@@ -28,7 +23,10 @@ from knowledge import documents, entries, indexing, reasons, retrieval, tasks
 from knowledge.models import Article, Category, Document, FAQEntry, Knowledge, Passage
 from tests import files
 from tests.conftest import House, client_of
-from webassistant.boot.installation import ROOT
+from tests.processes import started
+from tests.product import wait_until
+from webassistant.boot import processes
+from webassistant.boot.child import Child
 
 REFUNDS = {"question": "Will I get a refund?", "answer": "Within 7 days.", "language": "en"}
 
@@ -224,38 +222,27 @@ def test_passages_of_another_embedder_are_made_anew_and_not_compared(
 
 
 @pytest.fixture
-def worker(transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
-    """A real Celery worker of the indexing queue on the tests' database."""
-    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=connection.settings_dict["NAME"])
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "celery", "-A", "webassistant", "worker"),
-            *("-Q", "indexing", "-P", "solo", "--without-mingle", "--without-gossip"),
-        ],
-        cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": database.geturl()},
-    )
-    yield process
-    process.terminate()
-    process.wait(30)
+def worker(transactional_db: None, tmp_path: Path) -> Iterator[Child]:
+    """The worker of the indexing queue, as the product starts it, on the tests' database."""
+    process = next(p for p in processes.workers(tmp_path) if p.name == "indexing")
+    with started("indexing", process.arguments, tmp_path) as running:
+        yield running
 
 
 @pytest.mark.django_db(transaction=True)
-def test_worker_takes_an_edit_from_pending_to_ready_or_failed(
-    worker: subprocess.Popen[bytes], acme: House
-) -> None:
+def test_worker_takes_an_edit_from_pending_to_ready_or_failed(worker: Child, acme: House) -> None:
     good = entries.create_faq(acme.organization, **REFUNDS)
     bad = entries.create_document(
         acme.organization, title="Prices", file=ContentFile(b"%PDF-1.4 torn", "prices.pdf")
     )
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        good.refresh_from_db()
-        bad.refresh_from_db()
-        if Knowledge.Status.PENDING not in (good.status, bad.status):
-            break
-        assert worker.poll() is None
-        time.sleep(0.05)
+
+    def are_done() -> bool:
+        assert worker.is_alive()
+        for item in (good, bad):
+            item.refresh_from_db()
+        return Knowledge.Status.PENDING not in (good.status, bad.status)
+
+    wait_until(are_done, "both are indexed or refused")
     assert good.status == Knowledge.Status.READY
     assert (bad.status, bad.error) == (Knowledge.Status.FAILED, "corrupt")
     assert titles(acme, "Will I get a refund?") == [good.question]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.openai_server import OpenAIServer
 from tests.product import SECONDS, Product, data_folder
-from tests.services_plugin import CHROMIUMS
+from tests.services_plugin import find_chromium
 
 FLAGS = [
     "--no-sandbox",
@@ -25,14 +24,11 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    found = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if found is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium")
+    """The Chromium that is installed; without one all these tests are skipped, and say why."""
     # Playwright's synchronous interface runs a loop in this thread, in which Django would refuse
     # its own; nothing here uses the database but through the product.
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield browser
         browser.close()
 
