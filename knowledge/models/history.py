@@ -34,9 +34,7 @@ class Revision(OrganizationOwned):
                 | models.Q(faq__isnull=False, article__isnull=True),
             ),
             models.UniqueConstraint(fields=["faq", "number"], name="revision_of_faq_unique"),
-            models.UniqueConstraint(
-                fields=["article", "number"], name="revision_of_text_unique"
-            ),
+            models.UniqueConstraint(fields=["article", "number"], name="revision_of_text_unique"),
         ]
 
     def __str__(self) -> str:

@@ -207,10 +207,14 @@ function onFrame(/** @type {any} */ frame) {
 }
 
 function announce(/** @type {any} */ chat) {
-  const words = fill(texts.new_request, { visitor: chat.title || chat.visitor });
+  callTo(fill(texts.new_request, { visitor: chat.title || chat.visitor }), chat.chat_id);
+}
+
+/** Call the operator to a chat: aloud, by a sound, and beyond the page where that is allowed. */
+function callTo(/** @type {string} */ words, /** @type {string} */ chatId) {
   parts.live.textContent = words;
   alerts.ring();
-  alerts.notify(words, () => open(chat.chat_id));
+  alerts.notify(words, () => open(chatId));
 }
 
 /** Words in a chat that waits or is held: its line shows them, and one's own chats ring. */
@@ -221,10 +225,7 @@ function hearMessage(/** @type {any} */ frame) {
   line.last_role = frame.last_role;
   const isSeen = frame.chat_id === current && !document.hidden;
   if (frame.last_role !== "user" || line.operator_id !== memberId || isSeen) return;
-  const words = fill(texts.new_message, { chat: line.title || line.visitor });
-  parts.live.textContent = words;
-  alerts.ring();
-  alerts.notify(words, () => open(frame.chat_id));
+  callTo(fill(texts.new_message, { chat: line.title || line.visitor }), frame.chat_id);
 }
 
 function fillGap() {
