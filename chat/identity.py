@@ -12,12 +12,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, Max, Min
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from ua_parser import parse
 
+from chat import limits
 from chat.models import Visitor
 from chat.refusals import Refused
 from organizations.models import Organization
@@ -197,14 +197,10 @@ def _check_newcomers(organization: Organization, ip: str) -> None:
     with connection.cursor() as cursor:
         name = f"newcomers:{organization.pk}:{ip}"
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
-    recent = (
-        Visitor.objects.of(organization)
-        .filter(ip=ip, first_visit__gt=Now() - NEWCOMERS)
-        .aggregate(count=Count("pk"), oldest=Min("first_visit"), now=Max(Now()))
-    )
-    if recent["count"] >= settings.NEW_VISITORS_PER_HOUR:
-        wait = (recent["oldest"] + NEWCOMERS - recent["now"]).total_seconds()
+    same = Visitor.objects.of(organization).filter(ip=ip)
+    found = limits.recent(same, "first_visit", NEWCOMERS)
+    wait = limits.wait(found, settings.NEW_VISITORS_PER_HOUR, NEWCOMERS)
+    if wait is not None:
         raise TooManyVisitors(
-            _("Too many new chats from your network. Try again later."),
-            retry_after=max(1.0, wait),
+            _("Too many new chats from your network. Try again later."), retry_after=wait
         )

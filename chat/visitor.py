@@ -11,13 +11,13 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chat import conversation, events, identity, snapshots, turns
+from chat import conversation, events, identity, limits, snapshots, turns
 from chat.models import Chat, ContactRequest, Customer, Handoff, Message, Mode, Session, Visitor
 from chat.protocol import FeedbackSaved, NewContact, Page, Rated
 from chat.refusals import Refused
@@ -131,13 +131,10 @@ def _said_by(visitor: Visitor) -> QuerySet[Message]:
 
 def _check_rate(rows: QuerySet[Any], moment: str) -> None:
     """Refuse one more than the limit a minute, by the database's clock; the visitor is held."""
-    recent = rows.filter(**{f"{moment}__gt": Now() - WINDOW}).aggregate(
-        count=Count("pk"), oldest=Min(moment), now=Max(Now())
-    )
-    if recent["count"] >= settings.MESSAGES_PER_MINUTE:
-        wait = (recent["oldest"] + WINDOW - recent["now"]).total_seconds()
+    wait = limits.wait(limits.recent(rows, moment, WINDOW), settings.MESSAGES_PER_MINUTE, WINDOW)
+    if wait is not None:
         raise TooManyMessages(
-            _("You write faster than we can read. Wait a little."), retry_after=max(1.0, wait)
+            _("You write faster than we can read. Wait a little."), retry_after=wait
         )
 
 
