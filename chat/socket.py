@@ -16,19 +16,15 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar
 from uuid import UUID
 
-import orjson
 import redis
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import translation
-from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation.trans_real import parse_accept_lang_header
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from chat import events
+from chat import events, frames
 from chat.database import in_database
-from chat.protocol import MAX_FRAME, Bye, Error, Event, Frame
+from chat.protocol import Bye, Error, Event, Frame
 from chat.refusals import Refused
 
 log = logging.getLogger(__name__)
@@ -144,7 +140,7 @@ class Socket:
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the connection until either side ends it."""
         self.scope = scope
-        self.language = language_of(scope)
+        self.language = frames.language_of(scope)
         self.groups: dict[str, str] = {}
         self._events_heard = 0
         self._send = send
@@ -279,9 +275,7 @@ class Socket:
         client_id: UUID | None = None
         try:
             raw = text.encode("utf-8", "surrogatepass") if text is not None else data or b""
-            if len(raw) > MAX_FRAME:
-                raise Refused(_("The frame is too large."), code="frame_too_large")
-            frame = self._parse(raw)
+            frame = frames.parse(raw, self.commands)
             # Not getattr: a missing field costs pydantic as much as all the rest.
             client_id = frame.__dict__.get("client_id")
             await self.handlers[type(frame)](self, frame)
@@ -307,26 +301,6 @@ class Socket:
                 self.send_error(
                     "internal", str(_("Something went wrong here. Try again.")), client_id
                 )
-
-    def _parse(self, raw: bytes) -> Frame:
-        try:
-            content = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            raise Refused(_("This is not JSON."), code="bad_json") from None
-        try:
-            if b"\\u0000" in raw and _has_nul(content):
-                # PostgreSQL stores no NUL; a text with one is nobody's typing.
-                raise Refused(
-                    _("The text has a forbidden character."),
-                    code="bad_character",
-                    client_id=_client_id(content),
-                )
-            frame: Frame = self.commands.validate_python(content)
-        except ValidationError as error:
-            refused = _refusal(content, error)
-            refused.client_id = _client_id(content)
-            raise refused from None
-        return frame
 
     def _deliver(self, envelope: Mapping[str, Any]) -> None:
         """Take an event of the layer; called by the layer's reader, which must not wait."""
@@ -466,49 +440,3 @@ async def say_goodbye() -> int:
     while Socket.standing and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     return len(sockets)
-
-
-def _refusal(content: Any, error: ValidationError) -> Refused:
-    """What is wrong in a frame: the field and the rule, never the content."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    kind = first["type"]
-    if not isinstance(content, dict) or kind in ("union_tag_invalid", "union_tag_not_found"):
-        return Refused(_("There is no such command."), code="unknown_command")
-    field = ".".join(str(part) for part in first["loc"][1:])[:80]
-    if field == "text" and kind == "string_too_long":
-        return Refused(_("The message is too long."), code="text_too_long")
-    if field == "text" and kind == "string_too_short":
-        return Refused(_("The message is empty."), code="text_empty")
-    return Refused(format_lazy(_("The field {field} is wrong."), field=field), code="bad_frame")
-
-
-def _has_nul(content: Any) -> bool:
-    """Whether a text anywhere in parsed JSON holds a NUL (the escape alone may be escaped)."""
-    waiting = [content]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, str) and "\0" in part:
-            return True
-        if isinstance(part, dict):
-            waiting += [*part, *part.values()]
-        elif isinstance(part, list):
-            waiting += part
-    return False
-
-
-def language_of(scope: Scope) -> str:
-    """The language that whoever connects is spoken to in: their choice, else their browser's."""
-    known = dict(settings.LANGUAGES)
-    accepted = next((v for n, v in scope.get("headers", ()) if n == b"accept-language"), b"")
-    wishes = [str(scope.get("cookies", {}).get("django_language", ""))]
-    wishes += [wish for wish, _weight in parse_accept_lang_header(accepted.decode("latin-1"))]
-    codes = (wish.lower().split("-")[0] for wish in wishes)
-    return next((code for code in codes if code in known), settings.LANGUAGE_CODE)
-
-
-def _client_id(content: Any) -> UUID | None:
-    """The id that a refused frame carries, if it can be read: the client waits for its answer."""
-    try:
-        return UUID(content["client_id"])
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
