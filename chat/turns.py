@@ -51,53 +51,65 @@ class NotYet:
     seconds: float
 
 
-def open_or_widen(chat: Chat, seq: int, delay: float) -> Turn | None:
+def open_or_widen(chat: Chat, seq: int, delay: float) -> None:
     """Have the locked chat's line `seq` answered `delay` seconds from now.
 
     While no text of a waiting answer was shown, that turn is widened to cover the line (which
-    makes a prompt already on its way stale). Once text was shown, nothing is done: the commit of
-    that answer opens the next turn for what it did not cover. Returns the turn to be run.
+    makes a prompt already on its way stale). One that was widened often enough covers the line on
+    its old date, if it still waits. Once text was shown, nothing is done: the commit of that
+    answer opens the next turn for what it did not cover.
     """
-    due = Now() + timedelta(seconds=delay)
-    current = open_turn(chat)
-    if current is None:
-        turn = Turn.unscoped.create(
-            organization_id=chat.organization_id,
-            chat=chat,
-            from_seq=chat.answered_seq + 1,
-            upto_seq=seq,
-            epoch=chat.epoch,
-            due_at=due,
-            dispatched_at=Now(),
+    with connection.cursor() as cursor:
+        cursor.execute(
+            OPEN_OR_WIDEN,
+            {
+                "organization": chat.organization_id,
+                "chat": chat.pk,
+                "from": chat.answered_seq + 1,
+                "upto": seq,
+                "epoch": chat.epoch,
+                "delay": delay,
+                "most": MAX_WIDENED,
+            },
         )
-    elif _widen(current, seq, due):
-        turn = current
-    else:
-        # Widened often enough: while nobody has read its lines, it covers one more on its date.
-        Turn.unscoped.filter(pk=current.pk, status=Turn.Status.QUEUED).update(upto_seq=seq)
-        return None
-    dispatch_on_commit([turn.pk])
-    return turn
+        due = [row[0] for row in cursor.fetchall()]
+    if due:
+        dispatch_on_commit(due)
 
 
-def _widen(turn: Turn, seq: int, due: Any) -> bool:
-    """Cover one more line and start anew. False when text was shown, perhaps in this very moment.
-
-    Workers do not hold the chat, so what was read of the turn may be old: the UPDATE decides.
-    """
-    waits = Turn.unscoped.filter(pk=turn.pk, shown_at=None, widened__lt=MAX_WIDENED)
-    return bool(
-        waits.update(
-            upto_seq=seq,
-            widened=F("widened") + 1,
-            attempt=F("attempt") + 1,
-            status=Turn.Status.QUEUED,
-            lease_token=None,
-            lease_until=None,
-            due_at=due,
-            dispatched_at=Now(),
-        )
+# One statement for every message of a visitor. Only who holds the chat opens or ends its turn, but
+# workers claim and show it without: so it is held first, and looked at as it is then.
+OPEN_OR_WIDEN = """
+WITH held AS MATERIALIZED (
+    SELECT id, status, shown_at IS NULL AND widened < %(most)s AS is_wide_open
+    FROM chat_turn
+    WHERE chat_id = %(chat)s AND status IN ('queued', 'running')
+    FOR UPDATE
+), widened AS (
+    UPDATE chat_turn t
+    SET upto_seq = %(upto)s, widened = t.widened + 1, attempt = t.attempt + 1, status = 'queued',
+        lease_token = NULL, lease_until = NULL,
+        due_at = statement_timestamp() + %(delay)s * interval '1 second',
+        dispatched_at = statement_timestamp()
+    FROM held WHERE t.id = held.id AND held.is_wide_open
+    RETURNING t.id
+), covered AS (
+    UPDATE chat_turn t SET upto_seq = %(upto)s
+    FROM held WHERE t.id = held.id AND NOT held.is_wide_open AND held.status = 'queued'
+), opened AS (
+    INSERT INTO chat_turn (
+        organization_id, chat_id, from_seq, upto_seq, epoch, status, attempt, failures, widened,
+        due_at, dispatched_at, draft, sources, facts, prompt_version, model, timings, error,
+        created_at
     )
+    SELECT %(organization)s, %(chat)s, %(from)s, %(upto)s, %(epoch)s, 'queued', 0, 0, 0,
+        statement_timestamp() + %(delay)s * interval '1 second', statement_timestamp(),
+        '', '[]', '[]', '', '', '{}', '', statement_timestamp()
+    WHERE NOT EXISTS (SELECT FROM held)
+    RETURNING id
+)
+SELECT id FROM widened UNION ALL SELECT id FROM opened
+"""
 
 
 def open_turn(chat: Chat) -> Turn | None:

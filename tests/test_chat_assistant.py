@@ -268,27 +268,6 @@ def test_stale_prompt_is_refused_after_widening(ask: Any, model: ScriptedModel) 
     assert Turn.unscoped.get().upto_seq == 2
 
 
-def test_answer_shown_in_the_moment_of_widening_goes_on(
-    ask: Any, model: ScriptedModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ask("Which cards")
-    turn = Turn.unscoped.get()
-    claim = turns.claim(turn.pk)
-    assert isinstance(claim, turns.Claim)
-    read = turns.open_turn
-
-    def read_too_early(chat: Chat) -> Turn | None:
-        found = read(chat)
-        assert turns.show(claim)
-        return found
-
-    monkeypatch.setattr("chat.turns.open_turn", read_too_early)
-    ask("are taken?")
-    turn.refresh_from_db()
-    assert (turn.status, turn.attempt, turn.upto_seq) == ("running", claim.attempt, 1)
-    assert turns.renew({claim: "Visa"}) == ({claim}, set())
-
-
 def test_message_during_shown_answer_gets_the_next_turn(ask: Any, model: ScriptedModel) -> None:
     chat = ask("Which one is it?").chat
     first = turns.claim(Turn.unscoped.get().pk)

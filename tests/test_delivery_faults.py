@@ -36,7 +36,7 @@ from chat import (
 )
 from chat.consumers import VisitorConsumer
 from chat.management.commands.dispatch import dispatch_once
-from chat.models import Chat, Handoff, Message, Turn
+from chat.models import Chat, Handoff, Message, Session, Turn, Visitor
 from operators import presence, queue
 from organizations.models import Member, User
 from tests.conftest import House
@@ -126,29 +126,76 @@ def test_worker_that_waited_for_a_takeover_finds_its_turn_over(
     assert Turn.unscoped.values().get(pk=claim.turn_id) == before
 
 
-def test_no_worker_claims_a_turn_that_is_about_to_cover_more(
-    acme: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    person = acme.visitor()
+def test_no_worker_claims_a_turn_that_is_about_to_cover_more(acme: House) -> None:
+    person, turn = often_widened(acme)
+    with ExitStack() as beside, transaction.atomic():
+        visitor.say(person, acme.visit, "Four?", uuid.uuid4())
+        results = beside.enter_context(in_thread(lambda: turns.claim(turn.pk)))
+        wait_until(is_somebody_waiting_for_a_row)
+    turn.refresh_from_db()
+    assert isinstance(results[0], turns.Claim)
+    assert (turn.from_seq, turn.upto_seq) == (1, 4)
+
+
+def test_message_that_waited_for_a_claim_is_not_covered_by_it(acme: House) -> None:
+    person, turn = often_widened(acme)
+    with ExitStack() as beside, transaction.atomic():
+        claim = turns.claim(turn.pk)
+        beside.enter_context(
+            in_thread(lambda: visitor.say(person, acme.visit, "Four?", uuid.uuid4()))
+        )
+        wait_until(is_somebody_waiting_for_a_row)
+    assert isinstance(claim, turns.Claim)
+    turn.refresh_from_db()
+    assert (turn.status, turn.upto_seq) == ("running", 3)
+    assert conversation.answer(claim, "The first three.") is not None
+    assert Turn.unscoped.get(status="queued").from_seq == 4
+
+
+def test_answer_shown_in_the_moment_of_widening_goes_on(acme: House) -> None:
+    chat, claim = claimed(acme)
+    person = chat.session.visitor
+    assert person is not None
+    with ExitStack() as beside, transaction.atomic():
+        assert turns.show(claim)
+        beside.enter_context(
+            in_thread(lambda: visitor.say(person, acme.visit, "The blue?", uuid.uuid4()))
+        )
+        wait_until(is_somebody_waiting_for_a_row)
+    turn = Turn.unscoped.get()
+    assert (turn.status, turn.attempt, turn.upto_seq) == ("running", claim.attempt, 1)
+    assert turns.renew({claim: "It is"}) == ({claim}, set())
+
+
+def often_widened(house: House) -> tuple[Visitor, Turn]:
+    """A visitor who has written on and on, and the turn that waits."""
+    person = house.visitor()
     for text in ("One?", "Two?", "Three?"):
-        visitor.say(person, acme.visit, text, uuid.uuid4())
+        visitor.say(person, house.visit, text, uuid.uuid4())
     turn = Turn.unscoped.get()
     assert turn.widened == turns.MAX_WIDENED
-    look, threads = turns.open_turn, ExitStack()
-    results: list[list[Any]] = []
+    return person, turn
 
-    def look_while_a_worker_comes(chat: Chat) -> Turn | None:
-        found = look(chat)
-        results.append(threads.enter_context(in_thread(lambda: turns.claim(turn.pk))))
+
+def test_message_from_nowhere_leaves_the_page_seen_meanwhile(acme: House) -> None:
+    chat, _claim = claimed(acme)
+    person = chat.session.visitor
+    assert person is not None
+    page = protocol.Page(url="https://shop.example/b", title="B", context={"price": 5})
+    with ExitStack() as beside, transaction.atomic():
+        visitor.look_at(chat, visitor.Visit(acme.widget, page, "en"))
+        russian = visitor.Visit(acme.widget, protocol.Page(), "ru")
+        beside.enter_context(
+            in_thread(lambda: visitor.say(person, russian, "And this?", uuid.uuid4()))
+        )
         wait_until(is_somebody_waiting_for_a_row)
-        return found
-
-    monkeypatch.setattr(turns, "open_turn", look_while_a_worker_comes)
-    with threads:
-        visitor.say(person, acme.visit, "Four?", uuid.uuid4())
-    turn.refresh_from_db()
-    assert isinstance(results[0][0], turns.Claim)
-    assert (turn.from_seq, turn.upto_seq) == (1, 4)
+    session = Session.unscoped.get()
+    assert (session.page_url, session.page_title, session.page_context) == (
+        page.url,
+        page.title,
+        page.context,
+    )
+    assert (session.title, session.language) == ("Which one is it?", "ru")
 
 
 def test_three_dead_workers_are_three_attempts(acme: House) -> None:
