@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
@@ -35,21 +35,12 @@ from organizations.models import Member, Widget
 Event = Message.Event
 
 
-def lock(chat: Chat, widget: Widget | None = None) -> Chat:
-    """The chat as it is now, held until the transaction ends.
-
-    Who knows the chat's widget already gives it, and spares half of the reading; the people of the
-    chat are then read when they are asked for.
-    """
+def lock(chat: Chat) -> Chat:
+    """The chat as it is now, held until the transaction ends, with everything it refers to."""
     chats = Chat.objects.of(chat.organization)
     # Locked first and read afterwards: a join in the locking query would come from before the
     # wait, so that a chat just taken would show its new holder's id beside no holder at all.
     chats.select_for_update().values_list("pk").get(pk=chat.pk)
-    if widget is not None:
-        locked = chats.select_related("session").get(pk=chat.pk, session__widget=widget)
-        locked.organization = widget.organization
-        locked.session.widget = widget
-        return locked
     return chats.select_related(
         "organization",
         "session__widget__agent",
@@ -57,6 +48,37 @@ def lock(chat: Chat, widget: Widget | None = None) -> Chat:
         "session__customer",
         "operator__user",
     ).get(pk=chat.pk)
+
+
+def lock_own(visitor: Visitor, widget: Widget, chat_id: UUID) -> Chat | None:
+    """A visitor's own chat as it is now, held as by `lock`; None when it is not theirs.
+
+    Who asks knows the people already: anything else of them is read only when it is asked for.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_OWN, [widget.organization_id, chat_id, visitor.pk, widget.pk])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    locked = Chat.from_db("default", CHAT_FIELDS, row)
+    session = Session.from_db("default", ["id", "organization_id"], [locked.session_id, row[1]])
+    session.organization = locked.organization = widget.organization
+    session.widget, session.visitor, locked.session = widget, visitor, session
+    return locked
+
+
+# Without what only prompts read, and what Django would have to decode.
+CHAT_FIELDS = [
+    field.attname for field in Chat._meta.concrete_fields if field.attname != "ai_context"
+]
+# The chat's own columns are those after the wait. The session's may be from before it, but whose
+# and where it is never changes.
+LOCK_OWN = f"""
+SELECT {", ".join(f"c.{name}" for name in CHAT_FIELDS)}
+FROM chat_chat c JOIN chat_session s ON s.id = c.session_id
+WHERE c.organization_id = %s AND c.chat_id = %s AND s.visitor_id = %s AND s.widget_id = %s
+FOR UPDATE OF c
+"""  # noqa: S608  (the names are the model's own)
 
 
 def open_session(visitor: Visitor, widget: Widget, page: Page, language: str) -> Session:
@@ -114,7 +136,6 @@ def append(
     if role == Message.Role.USER and not locked.name:
         # A chat without a name of its own is known by its first words.
         locked.name = " ".join(content.split())[:80]
-    locked.save(update_fields=["seq", "updated_at", "name"])
     message = Message(
         organization=locked.organization,
         chat=locked,
@@ -124,7 +145,7 @@ def append(
         sender=sender,
         **fields,
     )
-    message.save(force_insert=True)
+    _store(message, locked)
     if not quietly:
         body = snapshots.message_body(message, locked.session.widget)
         events.publish(
@@ -138,6 +159,28 @@ def append(
         )
     events.tell("message", locked.chat_id, sender)
     return message
+
+
+def _store(message: Message, locked: Chat) -> None:
+    values = [
+        field.get_db_prep_save(getattr(message, field.attname), connection) for field in LINE_FIELDS
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(APPEND, [locked.seq, locked.updated_at, locked.name, locked.pk, *values])
+        message.pk, message.timestamp = cursor.fetchone()
+    message._state.adding, message._state.db = False, "default"
+
+
+# The chat's head and the line in one statement: no message has to pay for two.
+LINE_FIELDS = [
+    field for field in Message._meta.concrete_fields if field.name not in ("id", "timestamp")
+]
+APPEND = f"""
+WITH counted AS (UPDATE chat_chat SET seq = %s, updated_at = %s, name = %s WHERE id = %s)
+INSERT INTO chat_message ({", ".join(field.attname for field in LINE_FIELDS)})
+VALUES ({", ".join("%s" for _field in LINE_FIELDS)})
+RETURNING id, timestamp
+"""  # noqa: S608  (as above)
 
 
 def change_mode(

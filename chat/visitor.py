@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
@@ -66,7 +66,7 @@ class BadEmail(Refused):
         super().__init__(_("Enter an e-mail address such as name@example.com."))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Visit:
     """Where a visitor speaks from: the widget, the page, and the language."""
 
@@ -87,13 +87,13 @@ def say(
         # One visitor speaks with one voice: tabs and sockets queue here, so that the limit is
         # exact, two tabs make one chat, and a resend meets the first send's row.
         _hold(visitor)
-        before = _said_before(visitor, client_id)
+        before, recent = _said(visitor, client_id)
         if before:
             if before.content != text or before.role != Message.Role.USER:
                 raise ClientIdReused
             return before
-        _check_rate(_said_by(visitor), "timestamp")
-        chat = conversation.lock(_chosen_chat(visitor, visit, chat_id), visit.widget)
+        _check_rate(recent)
+        chat = _locked(visitor, visit, chat_id)
         if chat.mode == Mode.CLOSED:
             raise ChatClosed
         message = conversation.append(
@@ -103,35 +103,60 @@ def say(
             sender=visitor.sender,
             client_id=client_id,
         )
-        _remember_page(chat.session, visit, title=text)
+        _remember_page(chat.session_id, visit, title=text)
         if chat.mode == Mode.AI:
-            turns.open_or_widen(chat, message.seq, chat.session.widget.agent.reply_delay)
+            turns.open_or_widen(chat, message.seq, visit.widget.agent.reply_delay)
         return message
 
 
 def _hold(visitor: Visitor) -> None:
-    visitors = Visitor.objects.of(visitor.organization).select_for_update()
-    visitors.values_list("pk").get(pk=visitor.pk)
+    with connection.cursor() as cursor:
+        cursor.execute(HOLD, [visitor.organization_id, visitor.pk])
 
 
-def _said_before(visitor: Visitor, client_id: UUID) -> Message | None:
-    """The line that this visitor's id has already, however old."""
-    senders = [person.sender for person in identity.selves(visitor)]
-    lines = Message.objects.of(visitor.organization).filter(sender__in=senders, client_id=client_id)
-    # Nearly always there is none, and then nothing need be read.
-    found = lines.values_list("pk", flat=True).order_by()[:1]
-    return lines.select_related("chat").get(pk=found[0]) if found else None
+# Whatever depends on the hold is asked in a round trip of its own: it sees what was committed
+# while this one waited, by a clock that has gone on.
+HOLD = "SELECT FROM chat_visitor WHERE organization_id = %s AND id = %s FOR UPDATE"
 
 
-def _said_by(visitor: Visitor) -> QuerySet[Message]:
-    return Message.objects.of(visitor.organization).filter(
-        sender=visitor.sender, role=Message.Role.USER
-    )
+def _said(visitor: Visitor, client_id: UUID) -> tuple[Message | None, limits.Recent]:
+    """The line that this id of the visitor's has already, however old, and their rate."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SAID,
+            {
+                "organization": visitor.organization_id,
+                "sender": visitor.sender,
+                "senders": [person.sender for person in identity.selves(visitor)],
+                "client_id": client_id,
+                "window": WINDOW.total_seconds(),
+            },
+        )
+        before, *recent = cursor.fetchone()
+    return _line(visitor, before) if before else None, limits.Recent(*recent)
 
 
-def _check_rate(rows: QuerySet[Any], moment: str) -> None:
+# The sums are those of `limits.recent`.
+SAID = """
+SELECT (
+    SELECT id FROM chat_message
+    WHERE organization_id = %(organization)s AND sender = ANY(%(senders)s)
+        AND client_id = %(client_id)s
+    LIMIT 1
+), count(*), min(timestamp), statement_timestamp()
+FROM chat_message
+WHERE organization_id = %(organization)s AND sender = %(sender)s AND role = 'user'
+    AND timestamp > statement_timestamp() - %(window)s * interval '1 second'
+"""
+
+
+def _line(visitor: Visitor, pk: int) -> Message:
+    return Message.objects.of(visitor.organization).select_related("chat").get(pk=pk)
+
+
+def _check_rate(recent: limits.Recent) -> None:
     """Refuse one more than the limit a minute, by the database's clock; the visitor is held."""
-    wait = limits.wait(limits.recent(rows, moment, WINDOW), settings.MESSAGES_PER_MINUTE, WINDOW)
+    wait = limits.wait(recent, settings.MESSAGES_PER_MINUTE, WINDOW)
     if wait is not None:
         raise TooManyMessages(
             _("You write faster than we can read. Wait a little."), retry_after=wait
@@ -166,9 +191,18 @@ def find_chat(visitor: Visitor, widget: Widget, chat_id: UUID) -> Chat:
     return chat
 
 
+def _locked(visitor: Visitor, visit: Visit, chat_id: UUID | None) -> Chat:
+    """The chat that is meant, held until the transaction ends."""
+    chosen = chat_id or _chosen_chat(visitor, visit, None).chat_id
+    chat = conversation.lock_own(visitor, visit.widget, chosen)
+    if chat is None:
+        raise UnknownChat
+    return chat
+
+
 def _chosen_chat(visitor: Visitor, visit: Visit, chat_id: UUID | None) -> Chat:
     """The chat that is meant, to be locked: nothing else of it is read here."""
-    chats = chats_of(visitor, visit.widget).select_related(None).only("organization_id")
+    chats = chats_of(visitor, visit.widget).select_related(None).only("organization_id", "chat_id")
     if chat_id:
         chat = chats.filter(chat_id=chat_id).first()
         if chat is None:
@@ -187,21 +221,40 @@ def _chosen_chat(visitor: Visitor, visit: Visit, chat_id: UUID | None) -> Chat:
     return conversation.open_chat(session)
 
 
-def _remember_page(session: Session, visit: Visit, title: str = "") -> None:
+def _remember_page(session_id: int, visit: Visit, title: str) -> None:
     """Keep where the visitor is; the first words name the session."""
-    seen = {
-        "title": session.title or title[:80],
-        "page_url": visit.page.url or session.page_url,
-        "page_title": visit.page.title or session.page_title,
-        "page_context": visit.page.context or session.page_context,
-        "language": visit.language,
-    }
-    is_fresh = timezone.now() - session.updated_at < FRESH
-    if is_fresh and all(getattr(session, name) == value for name, value in seen.items()):
-        return
-    for name, value in seen.items():
-        setattr(session, name, value)
-    session.save(update_fields=[*seen, "updated_at"])
+    page = visit.page
+    with connection.cursor() as cursor:
+        cursor.execute(
+            REMEMBER,
+            {
+                "session": session_id,
+                "title": title[:80],
+                "url": page.url or None,
+                "page_title": page.title or None,
+                "context": json.dumps(page.context) if page.context else None,
+                "language": visit.language,
+                "fresh": FRESH.total_seconds(),
+            },
+        )
+
+
+# What the site does not say leaves the old; what says nothing new writes nothing. It reads no
+# other rows than the one it changes, so that it sees what another tab has just written there.
+REMEMBER = """
+UPDATE chat_session
+SET title = coalesce(nullif(title, ''), %(title)s),
+    page_url = coalesce(%(url)s, page_url),
+    page_title = coalesce(%(page_title)s, page_title),
+    page_context = coalesce(%(context)s::jsonb, page_context),
+    language = %(language)s,
+    updated_at = statement_timestamp()
+WHERE id = %(session)s AND (
+    updated_at <= statement_timestamp() - %(fresh)s * interval '1 second'
+    OR title = '' OR language <> %(language)s
+    OR page_url <> %(url)s OR page_title <> %(page_title)s OR page_context <> %(context)s::jsonb
+)
+"""
 
 
 def look_at(chat: Chat, visit: Visit) -> None:
@@ -222,7 +275,7 @@ def new_chat(visitor: Visitor, visit: Visit, client_id: UUID, name: str, type: s
         # In whatever session: that of the first sending may have ended since.
         if before := own.filter(client_id=client_id).first():
             return before
-        _check_rate(own, "created_at")
+        _check_rate(limits.recent(own, "created_at", WINDOW))
         session = conversation.open_session(visitor, visit.widget, visit.page, visit.language)
         return conversation.open_chat(session, name=name, type=type, client_id=client_id)
 
@@ -243,7 +296,7 @@ def request_support(
             )
         if chat.mode == Mode.AI:
             asked = Handoff.objects.of(visitor.organization).filter(chat__session__visitor=visitor)
-            _check_rate(asked, "requested_at")
+            _check_rate(limits.recent(asked, "requested_at", WINDOW))
             conversation.change_mode(
                 chat, Message.Event.WAITING, actor=visitor.sender, reason=reason
             )
@@ -320,7 +373,8 @@ def leave_contact(
         raise BadEmail from None
     with transaction.atomic():
         _hold(visitor)
-        before, requests = _said_before(visitor, client_id), ContactRequest.objects
+        before, _recent = _said(visitor, client_id)
+        requests = ContactRequest.objects
         own = requests.of(visitor.organization).filter(
             chat__session__visitor__in=identity.selves(visitor)
         )
@@ -329,7 +383,7 @@ def leave_contact(
             if first is None:
                 raise ClientIdReused
             return first, before
-        _check_rate(own, "created_at")
+        _check_rate(limits.recent(own, "created_at", WINDOW))
         chat = conversation.lock(_chosen_chat(visitor, visit, chat_id))
         if chat.mode == Mode.CLOSED:
             raise ChatClosed
@@ -351,7 +405,7 @@ def leave_contact(
             sender=visitor.sender,
             client_id=client_id,
         )
-        _remember_page(chat.session, visit, title=text)
+        _remember_page(chat.session_id, visit, title=text)
         events.publish_desk(visitor.organization_id, NewContact(contact=snapshots.contact(request)))
         events.tell("contact", chat.chat_id, visitor.sender)
         return request, line
