@@ -25,6 +25,9 @@ from organizations.models import Widget
 
 HELLO_SECONDS = 15
 TYPING_EVERY = 2.0
+# What the verbs ask of a socket's chat. Thousands of visitors only have the page open, and the
+# whole rows would stay in memory for as long.
+KEPT = ("id", "organization_id", "chat_id", "session_id", "closed_at")
 
 
 class TooManySockets(Refused):
@@ -169,11 +172,10 @@ class VisitorConsumer(Socket):
         self.send_event(protocol.ChatSwitched(chat=state))
 
     async def _picture(self, chat: Chat, last_seq: int) -> protocol.ChatState:
-        """What the client is shown of its chat, which is kept as it was read for that."""
-        widget = self._visit().widget
-        chat, state = await self.read(_state, chat, last_seq)
-        chat.organization, chat.session.widget = widget.organization, widget
-        self.chat = chat
+        """What the client is shown of its chat, of which only a little is kept."""
+        fresh, state = await self.read(_state, chat, last_seq)
+        self.chat = Chat.from_db("default", KEPT, [getattr(fresh, name) for name in KEPT])
+        self.chat.organization = self._visit().widget.organization
         return state
 
     # --- commands -----------------------------------------------------------------------------
