@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -21,7 +21,7 @@ from ai.interface import AIError, ChatModel, ChatRequest, Usage
 from chat import conversation, events, turns
 from chat.database import in_database
 from chat.deltas import DeltaPipe
-from chat.plans import HandOver, Plan, prepare
+from chat.plans import HandOver, Plan, milliseconds, prepare
 from chat.protocol import AIDelta, AITyping
 
 log = logging.getLogger(__name__)
@@ -97,10 +97,12 @@ async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
     try:
         await _speak(claim, plan, plan.model, plan.request, speech, pipe)
     except AIError as error:
-        if speech.text or plan.stand_in is None:
+        if speech.text:
+            raise
+        await _patiently(turns.record, claim, error=error.code, **asdict(plan.grounds))
+        if plan.stand_in is None:
             raise
         log.warning("turn %s: knowledge alone stands in: %s", claim.turn_id, error.code)
-        await _patiently(turns.record, claim, error=error.code)
         model, request = plan.stand_in
         await _speak(claim, plan, model, request, speech, pipe)
     if not speech.text.strip():
@@ -150,7 +152,7 @@ async def _carry(
                 continue
             if speech.first_text_at is None:
                 # From here on the turn is not widened; a turn widened before now is void.
-                if not await _patiently(turns.show, claim):
+                if not await _patiently(turns.show, claim, plan.grounds):
                     raise Lost
                 speech.first_text_at = time.monotonic()
             event = AIDelta(
@@ -235,8 +237,8 @@ def _save(claim: turns.Claim, plan: Plan, speech: Speech) -> bool:
     """Write the receipt and the answer; False when the turn is no longer ours."""
     now = time.monotonic()
     timings = plan.timings | {
-        "first_text": _milliseconds(speech.started_at, speech.first_text_at or now),
-        "total": _milliseconds(speech.started_at, now),
+        "first_text": milliseconds(speech.started_at, speech.first_text_at or now),
+        "total": milliseconds(speech.started_at, now),
     }
     usage = speech.usage
     receipt = {
@@ -252,10 +254,6 @@ def _save(claim: turns.Claim, plan: Plan, speech: Speech) -> bool:
         claim, speech.text, sources=plan.shown_sources, offers_support=plan.offers_support
     )
     return message is not None
-
-
-def _milliseconds(start: float, end: float) -> int:
-    return round((end - start) * 1000)
 
 
 def _fail(claim: turns.Claim, code: str, retryable: bool, retry_after: float | None) -> None:

@@ -8,17 +8,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 import ai
 from ai.interface import ChatModel, ChatRequest, SourceText, Usage
-from chat import context, intents, prompts, turns
+from chat import brief, context, intents, prompts, turns
 from chat.context import Fact
-from chat.models import Chat, Handoff, Message, Turn
+from chat.models import Handoff
 from knowledge import retrieval
-from knowledge.models import ContextEntry
 
 # A question this short, asked on a page that knows the answer, is about that page.
 SHORT_QUESTION = 5
@@ -48,6 +46,7 @@ class Plan:
     stand_in: tuple[ChatModel, ChatRequest] | None
     shown_sources: list[dict[str, Any]]
     offers_support: bool
+    grounds: turns.Grounds
     timings: dict[str, int]
     prices: tuple[Decimal | None, Decimal | None]
 
@@ -61,41 +60,38 @@ class Plan:
 
 
 def prepare(claim: turns.Claim) -> Plan | HandOver | None:
-    """Read everything an answer needs and write the grounds into the receipt.
-
-    None when the turn is no longer the claimer's.
-    """
-    turn = (
-        Turn.unscoped.select_related(
-            "organization",
-            "chat__organization",
-            "chat__session__widget__agent",
-            "chat__session__visitor",
-        )
-        .filter(pk=claim.turn_id, attempt=claim.attempt, lease_token=claim.token)
-        .first()
-    )
-    if turn is None or turn.epoch != turn.chat.epoch:
+    """Read everything an answer needs. None when the turn is no longer the claimer's."""
+    began = time.monotonic()
+    known = brief.read(claim)
+    if known is None or known.turn.epoch != known.turn.chat.epoch:
         return None
-    with translation.override(turn.chat.session.language):
-        return _plan(claim, turn, turn.chat)
+    with translation.override(known.turn.chat.session.language):
+        plan = _plan(known)
+    if isinstance(plan, Plan):
+        plan.timings.update(queued=claim.queued, prepared=milliseconds(began, time.monotonic()))
+    return plan
 
 
-def _plan(claim: turns.Claim, turn: Turn, chat: Chat) -> Plan | HandOver | None:
+def milliseconds(start: float, end: float) -> int:
+    """What lies between two moments of the process's clock, for a receipt."""
+    return round((end - start) * 1000)
+
+
+def _plan(known: brief.Brief) -> Plan | HandOver:
+    question, chat = known.question, known.turn.chat
     session, widget = chat.session, chat.session.widget
     agent = widget.agent
-    question = _question(turn)
     if intents.wants_person(question) and widget.is_open():
         return HandOver(Handoff.Reason.ASKED)
     began = time.monotonic()
     found = retrieval.search(chat.organization, question, agent=agent, language=session.language)
     facts = context.provided(question, chat)
     page = context.page_fact(chat)
-    searched = round((time.monotonic() - began) * 1000)
+    searched = milliseconds(began, time.monotonic())
 
     sources = [source_text(hit) for hit in found.sources]
     asked = context.asked_lines(page, question) if page else {}
-    fixed = _fixed_answer(chat, question, agent.daily_turns_per_visitor)
+    fixed = _fixed_answer(known)
     alone = ai.knowledge_model()
     spoken = _grounds(question, found.is_sure, sources, facts, page, asked)
     fallback = fixed or _("I do not know that. Shall I ask a person to help?")
@@ -104,9 +100,6 @@ def _plan(claim: turns.Claim, turn: Turn, chat: Chat) -> Plan | HandOver | None:
     )
     model = ai.chat_model(agent.model, agent.fallback_model)
     says_alone = bool(fixed) or model.name == alone.name or _is_curated(found, facts, asked)
-    entries = ContextEntry.objects.of(chat.organization).filter(
-        Q(agent=agent) | Q(agent=None), is_active=True
-    )
     grounds = [*facts, page] if page else facts
     request = ChatRequest(
         messages=prompts.build(
@@ -115,10 +108,10 @@ def _plan(claim: turns.Claim, turn: Turn, chat: Chat) -> Plan | HandOver | None:
                 organization=chat.organization.name,
                 language=session.language,
                 instructions=agent.instructions,
-                settings=list(entries.order_by("category", "key").values_list("key", "value")),
+                settings=known.settings,
                 facts=grounds,
                 sources=sources,
-                history=_history(turn),
+                history=known.history,
             )
         ),
         sources=tuple(sources),
@@ -129,53 +122,28 @@ def _plan(claim: turns.Claim, turn: Turn, chat: Chat) -> Plan | HandOver | None:
     shown = _shown(spoken[:1] if says_alone else _cited(sources, facts))
     if fixed:
         shown = []
-    kept = turns.record(
-        claim,
-        sources=[hit_receipt(hit) for hit in found.sources],
-        facts=[fact.stored() for fact in grounds],
-        prompt_version="" if says_alone else prompts.VERSION,
-    )
-    if not kept:
-        return None
     return Plan(
         chat_id=chat.chat_id,
-        epoch=turn.epoch,
+        epoch=known.turn.epoch,
         model=alone if says_alone else model,
         request=alone_request if says_alone else request,
         stand_in=None if says_alone or not spoken else (alone, alone_request),
         shown_sources=shown,
         offers_support=not spoken if not fixed else not _is_pleasantry(question),
-        timings={
-            "queued": round((timezone.now() - turn.due_at).total_seconds() * 1000),
-            "search": searched,
-        },
+        grounds=turns.Grounds(
+            sources=[hit_receipt(hit) for hit in found.sources],
+            facts=[fact.stored() for fact in grounds],
+            prompt_version="" if says_alone else prompts.VERSION,
+        ),
+        timings={"search": searched},
         prices=(agent.input_price, agent.output_price),
     )
 
 
-def _question(turn: Turn) -> str:
-    """Everything the visitor wrote that this turn answers."""
-    lines = Message.objects.of(turn.organization).filter(
-        chat=turn.chat_id, role=Message.Role.USER, seq__range=(turn.from_seq, turn.upto_seq)
-    )
-    return "\n".join(lines.order_by("seq").values_list("content", flat=True))
-
-
-def _history(turn: Turn) -> list[prompts.Line]:
-    """The last lines up to the ones to be answered, system lines left out."""
-    lines = (
-        Message.objects.of(turn.organization)
-        .filter(chat=turn.chat_id, seq__lte=turn.upto_seq)
-        .exclude(role=Message.Role.SYSTEM)
-        .order_by("-seq")
-        .values_list("role", "content")[: prompts.HISTORY]
-    )
-    return [prompts.Line(role, text) for role, text in reversed(lines)]
-
-
-def _fixed_answer(chat: Chat, question: str, daily_limit: int) -> str:
+def _fixed_answer(known: brief.Brief) -> str:
     """An answer that needs no knowledge: a greeting, thanks, closed hours, the day's limit."""
-    widget, language = chat.session.widget, chat.session.language
+    question, session = known.question, known.turn.chat.session
+    widget, language = session.widget, session.language
     if intents.wants_person(question):
         return widget.text("offline_message", language) or _(
             "Nobody is here right now. Leave your e-mail and we will answer."
@@ -184,12 +152,7 @@ def _fixed_answer(chat: Chat, question: str, daily_limit: int) -> str:
         return widget.text("welcome_message", language) or _("Hello! What would you like to know?")
     if intents.is_thanks(question):
         return _("You are welcome! Ask me anything else.")
-    today = Turn.objects.of(chat.organization).filter(
-        chat__session__visitor=chat.session.visitor_id,
-        status=Turn.Status.DONE,
-        created_at__gte=timezone.now().replace(hour=0, minute=0, second=0, microsecond=0),
-    )
-    if today.count() >= daily_limit:
+    if known.done_today >= widget.agent.daily_turns_per_visitor:
         return _("That was a lot of questions for one day. A person can help you further.")
     return ""
 

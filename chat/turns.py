@@ -8,13 +8,14 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+import orjson
 from celery import current_app
 from django.db import connection, transaction
-from django.db.models import Case, F, PositiveIntegerField, Q, When
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError
 
@@ -37,11 +38,24 @@ TASK = "chat.tasks.reply"
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's right to answer a turn: valid while the attempt and the token still match."""
+    """A worker's right to answer a turn: valid while the attempt and the token still match.
+
+    `queued` is for the receipt: the milliseconds from the turn's date to the claim.
+    """
 
     turn_id: int
     attempt: int
     token: uuid.UUID
+    queued: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What an answer rests on, for its receipt."""
+
+    sources: Sequence[dict[str, Any]] = ()
+    facts: Sequence[dict[str, Any]] = ()
+    prompt_version: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,27 +141,20 @@ def claim(turn_id: int) -> Claim | NotYet | None:
     One conditional UPDATE decides, by the database's clock, so a doubled task finds nothing.
     """
     token = uuid.uuid4()
-    # The last attempt is not taken up again: its loss is the last failure (see `exhausted`).
-    is_lost = Q(status=Turn.Status.RUNNING, lease_until__lt=Now(), failures__lt=MAX_FAILURES - 1)
-    taken = (
-        Turn.unscoped.filter(pk=turn_id, failures__lt=MAX_FAILURES)
-        .filter(Q(status=Turn.Status.QUEUED, due_at__lte=Now()) | is_lost)
-        .update(
-            failures=Case(
-                When(is_lost, then=F("failures") + 1),
-                default=F("failures"),
-                output_field=PositiveIntegerField(),
-            ),
-            status=Turn.Status.RUNNING,
-            attempt=F("attempt") + 1,
-            lease_token=token,
-            lease_until=Now() + LEASE,
-            shown_at=None,
-            draft="",
+    with connection.cursor() as cursor:
+        cursor.execute(
+            CLAIM,
+            {
+                "turn": turn_id,
+                "token": token,
+                "lease": LEASE.total_seconds(),
+                "failures": MAX_FAILURES,
+            },
         )
-    )
+        taken = cursor.fetchone()
     if taken:
-        return Claim(turn_id, Turn.unscoped.values_list("attempt").get(pk=turn_id)[0], token)
+        attempt, queued = taken
+        return Claim(turn_id, attempt, token, round(queued))
     waiting = (
         Turn.unscoped.filter(pk=turn_id, status=Turn.Status.QUEUED, failures__lt=MAX_FAILURES)
         .annotate(now=Now())
@@ -158,6 +165,20 @@ def claim(turn_id: int) -> Claim | NotYet | None:
         due, now = waiting
         return NotYet(max(0.0, (due - now).total_seconds()))
     return None
+
+
+# The last attempt is not taken up again: its loss is the last failure (see `exhausted`).
+CLAIM = """
+UPDATE chat_turn
+SET status = 'running', attempt = attempt + 1, failures = failures + (status = 'running')::int,
+    lease_token = %(token)s, shown_at = NULL, draft = '',
+    lease_until = statement_timestamp() + %(lease)s * interval '1 second'
+WHERE id = %(turn)s AND (
+    status = 'queued' AND due_at <= statement_timestamp() AND failures < %(failures)s
+    OR status = 'running' AND lease_until < statement_timestamp() AND failures < %(failures)s - 1
+)
+RETURNING attempt, extract(epoch FROM statement_timestamp() - due_at)::float8 * 1000
+"""
 
 
 def _mine(claim: Claim) -> Q:
@@ -172,11 +193,36 @@ def _mine(claim: Claim) -> Q:
     )
 
 
-def show(claim: Claim) -> bool:
-    """Before the first text is shown: from now on the turn is not widened. False: stop at once."""
-    return bool(
-        Turn.unscoped.filter(_mine(claim)).update(shown_at=Now(), lease_until=Now() + LEASE)
-    )
+def show(claim: Claim, grounds: Grounds | None = None) -> bool:
+    """Before the first text is shown: from now on the turn is not widened. False: stop at once.
+
+    The grounds go into the receipt with it, so that they are there for an answer cut short.
+    """
+    grounds = grounds or Grounds()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SHOW,
+            {
+                "turn": claim.turn_id,
+                "attempt": claim.attempt,
+                "token": claim.token,
+                "lease": LEASE.total_seconds(),
+                "sources": orjson.dumps(grounds.sources).decode(),
+                "facts": orjson.dumps(grounds.facts).decode(),
+                "prompt_version": grounds.prompt_version,
+            },
+        )
+        return bool(cursor.rowcount)
+
+
+SHOW = """
+UPDATE chat_turn
+SET shown_at = statement_timestamp(), prompt_version = %(prompt_version)s,
+    sources = %(sources)s::jsonb, facts = %(facts)s::jsonb,
+    lease_until = statement_timestamp() + %(lease)s * interval '1 second'
+WHERE id = %(turn)s AND status = 'running'
+  AND attempt = %(attempt)s AND lease_token = %(token)s
+"""
 
 
 def renew(drafts: Mapping[Claim, str]) -> tuple[set[Claim], set[Claim]]:

@@ -1,0 +1,139 @@
+"""What the rows say of a turn that is to be answered, read in one statement. For `chat.plans`.
+
+Seven statements of the ORM take longer than all the rest of the way to the first word, and most of
+that is their making in Python. This one is made once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from django.db import connection, models
+
+from chat import prompts, turns
+from chat.models import Chat, Session, Turn
+from organizations.models import Agent, Organization, Widget
+
+M = TypeVar("M", bound=models.Model)
+
+TABLES: dict[str, type[models.Model]] = {
+    "turn": Turn,
+    "chat": Chat,
+    "session": Session,
+    "widget": Widget,
+    "agent": Agent,
+    "organization": Organization,
+}
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A claimed turn, with all of its chat that an answer needs.
+
+    `question` is everything the visitor wrote that the turn answers; `history` the last lines up
+    to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers so far.
+    """
+
+    turn: Turn
+    question: str
+    history: list[prompts.Line]
+    settings: list[tuple[str, str]]
+    done_today: int
+
+
+def read(claim: turns.Claim) -> Brief | None:
+    """The brief of a claimed turn; None when the turn is no longer the claimer's."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _statement(),
+            {"turn": claim.turn_id, "attempt": claim.attempt, "token": claim.token},
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    values = iter(row)
+    turn, chat, session, widget, agent, organization = (make(values) for make in _makers())
+    # Whose everything is, so that nothing is read again when it is asked for.
+    turn.organization = chat.organization = session.organization = organization
+    widget.organization = agent.organization = organization
+    turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
+    question, history, settings, done_today = values
+    return Brief(
+        turn=turn,
+        question=question,
+        history=[prompts.Line(*line) for line in orjson.loads(history)],
+        settings=[(key, value) for key, value in orjson.loads(settings)],
+        done_today=done_today,
+    )
+
+
+@functools.cache
+def _statement() -> str:
+    columns = [
+        f'{alias}."{field.column}"'
+        for alias, model in TABLES.items()
+        for field in model._meta.concrete_fields
+    ]
+    return READ % {"columns": ", ".join(columns), "history": prompts.HISTORY}
+
+
+@functools.cache
+def _makers() -> list[Callable[[Iterator[Any]], Any]]:
+    return [_maker(model) for model in TABLES.values()]
+
+
+def _maker(model: type[M]) -> Callable[[Iterator[Any]], M]:
+    """A function that takes a model's columns off a row and makes the instance."""
+    fields = model._meta.concrete_fields
+    names = [field.attname for field in fields]
+    converters = [field.get_db_converters(connection) for field in fields]
+
+    def make(values: Iterator[Any]) -> M:
+        taken = []
+        for convert, value in zip(converters, values, strict=False):
+            for function in convert:
+                value = function(value, None, connection)
+            taken.append(value)
+        return model.from_db(connection.alias, names, taken)
+
+    return make
+
+
+READ = """
+SELECT %(columns)s,
+    coalesce((
+        SELECT string_agg(content, E'\\n' ORDER BY seq) FROM chat_message
+        WHERE chat_id = chat.id AND role = 'user' AND seq BETWEEN turn.from_seq AND turn.upto_seq
+    ), ''),
+    coalesce((
+        SELECT json_agg(json_build_array(role, content) ORDER BY seq) FROM (
+            SELECT seq, role, content FROM chat_message
+            WHERE chat_id = chat.id AND seq <= turn.upto_seq AND role <> 'system'
+            ORDER BY seq DESC LIMIT %(history)s
+        ) AS last_lines
+    ), '[]')::text,
+    coalesce((
+        SELECT json_agg(json_build_array(key, value) ORDER BY category, key)
+        FROM knowledge_contextentry
+        WHERE organization_id = turn.organization_id AND is_active
+          AND (agent_id = agent.id OR agent_id IS NULL)
+    ), '[]')::text,
+    (
+        SELECT count(*) FROM chat_session visit
+        JOIN chat_chat talk ON talk.session_id = visit.id
+        JOIN chat_turn done ON done.chat_id = talk.id
+        WHERE visit.visitor_id = session.visitor_id AND done.status = 'done'
+          AND done.created_at >= date_trunc('day', statement_timestamp(), 'UTC')
+    )
+FROM chat_turn turn
+JOIN chat_chat chat ON chat.id = turn.chat_id
+JOIN chat_session session ON session.id = chat.session_id
+JOIN organizations_widget widget ON widget.id = session.widget_id
+JOIN organizations_agent agent ON agent.id = widget.agent_id
+JOIN organizations_organization organization ON organization.id = turn.organization_id
+WHERE turn.id = %%(turn)s AND turn.attempt = %%(attempt)s AND turn.lease_token = %%(token)s
+"""
