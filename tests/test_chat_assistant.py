@@ -340,7 +340,7 @@ def test_message_is_kept_when_the_broker_is_down(
     def down(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("no broker")
 
-    monkeypatch.setattr(current_app, "send_task", down)
+    monkeypatch.setattr(current_app.producer_pool, "acquire", down)
     message = ask("Which one is it?")
     assert message.seq == 1
     assert Turn.unscoped.get().dispatched_at is None
