@@ -79,3 +79,11 @@ async def warm_up() -> None:
     """Build the client now, so that the first visitor does not wait for imports."""
     if has_model():
         _client().touch()
+
+
+async def close() -> None:
+    """Hang up on the models, on the loop that has asked them."""
+    if has_model():
+        from ai.openai_compatible import close_clients
+
+        await close_clients()

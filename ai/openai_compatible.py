@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, closing, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ from openai import (
     AsyncOpenAI,
     AsyncStream,
     BadRequestError,
+    DefaultAioHttpClient,
 )
 
 from ai.interface import AIError, ChatModel, ChatRequest, Delta, Usage
@@ -24,6 +26,10 @@ from ai.interface import AIError, ChatModel, ChatRequest, Delta, Usage
 # A provider without keys (Ollama, vLLM) still wants a header; the SDK refuses an empty key.
 NO_KEY = "none"
 MAX_LINE = 1024 * 1024
+MAX_CONNECTIONS = 1000
+KEEPALIVE_SECONDS = 50.0
+# How long the end of a stream is waited for, once the answer is whole.
+END_SECONDS = 0.2
 
 
 class Client:
@@ -36,6 +42,13 @@ class Client:
             timeout=timeout,
             # Attempts are counted on the turn; retries here would hide behind the lease.
             max_retries=0,
+            # The SDK's other client takes twice the CPU for a token, and hangs up after 5 seconds:
+            # on a quiet site every answer would begin with a handshake.
+            http_client=DefaultAioHttpClient(
+                limits=httpx2.Limits(
+                    max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
+                )
+            ),
         )
         self.silence = silence
         self.refused: set[str] = set()
@@ -48,6 +61,12 @@ class Client:
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Any, ...], Client]] = (
     WeakKeyDictionary()
 )
+
+
+async def close_clients() -> None:
+    """Hang up on every provider of the running loop."""
+    for client in _clients.pop(asyncio.get_running_loop(), {}).values():
+        await client.sdk.close()
 
 
 def client_for(*, api_key: str, base_url: str, timeout: float, silence: float) -> Client:
@@ -114,43 +133,94 @@ class OpenAIModel(ChatModel):
             stream=True,
             stream_cls=AsyncStream[object],
         ) as stream:
-            finished, rest = False, b""
             # Not the SDK's own lines: each would come through two generators more. What arrived
             # together is parsed together and goes on as one piece.
-            chunks = stream.response.aiter_bytes()
-            # The transport's own limit for a read; a timeout of ours around each costs as much as
-            # the chunk does.
-            stream.response.request.extensions["timeout"]["read"] = client.silence
-            while True:
-                try:
-                    chunk = await anext(chunks)
-                except StopAsyncIteration:
-                    break
-                except httpx2.ReadTimeout:
-                    raise AIError(
-                        "The model fell silent.", code="ai_timeout", retryable=True
-                    ) from None
-                except Exception as error:
-                    if isinstance(error, APIError | AIError):
-                        raise
-                    # The transport's own errors: the connection broke in the middle.
-                    raise AIError(
-                        "The model's answer broke off.", code="ai_broken", retryable=True
-                    ) from error
-                *lines, rest = (rest + chunk).split(b"\n")
-                if len(rest) > MAX_LINE:
-                    raise AIError("The model's line has no end.", code="ai_broken", retryable=True)
-                delta, ended, is_done = _taken(lines)
-                finished = finished or ended
-                if delta:
-                    yield delta
-                if is_done:
-                    return
-            delta, ended, _is_done = _taken([rest])
-            if delta:
-                yield delta
-            if not finished and not ended:
-                raise AIError("The model's answer broke off.", code="ai_broken", retryable=True)
+            response = stream.response
+            is_packed = "content-encoding" in response.headers
+            whole: Any = response.aiter_bytes() if is_packed else response.stream
+            with closing(Chunks(aiter(whole), client.silence)) as chunks:
+                async with aclosing(_deltas(chunks)) as deltas:
+                    async for delta in deltas:
+                        yield delta
+
+
+async def _deltas(chunks: Chunks) -> AsyncGenerator[Delta, None]:
+    """Chunks as pieces of an answer, until the provider says that it is whole."""
+    finished, rest = False, b""
+    while (chunk := await chunks.read()) is not None:
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > MAX_LINE:
+            raise AIError("The model's line has no end.", code="ai_broken", retryable=True)
+        delta, ended, is_done = _taken(lines)
+        finished = finished or ended
+        if delta:
+            yield delta
+        if is_done:
+            await chunks.read_out()
+            return
+    delta, ended, _is_done = _taken([rest])
+    if delta:
+        yield delta
+    if not finished and not ended:
+        raise AIError("The model's answer broke off.", code="ai_broken", retryable=True)
+
+
+class Chunks:
+    """The chunks of a stream, each of which must come within so many seconds.
+
+    One timer a stream looks how long it has been. A timeout around each read would cost as much as
+    parsing what was read, and the transport's own cannot tell the first chunk from the others.
+    """
+
+    def __init__(self, chunks: AsyncIterator[bytes], silence: float) -> None:
+        self._chunks, self._silence = chunks, silence
+        self._loop = asyncio.get_running_loop()
+        self._reader: asyncio.Task[Any] | None = None
+        self._since = 0.0
+        self._is_silent = False
+        self._timer = self._loop.call_later(silence, self._look)
+
+    async def read(self) -> bytes | None:
+        """The next chunk, or None at the end."""
+        reader = self._reader = asyncio.current_task()
+        self._since = self._loop.time()
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            return None
+        except asyncio.CancelledError:
+            # Whoever else cancelled the reader has the word.
+            if not self._is_silent or reader is None or reader.uncancel():
+                raise
+            raise AIError("The model fell silent.", code="ai_timeout", retryable=True) from None
+        except Exception as error:
+            # The transport's own errors: the connection broke in the middle.
+            raise AIError(
+                "The model's answer broke off.", code="ai_broken", retryable=True
+            ) from error
+        finally:
+            self._reader = None
+
+    async def read_out(self) -> None:
+        """Read to the end, which leaves the connection to the next answer."""
+        with suppress(TimeoutError, httpx2.HTTPError):
+            async with asyncio.timeout(END_SECONDS):
+                async for _chunk in self._chunks:
+                    pass
+
+    def close(self) -> None:
+        """Wait no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        left = self._silence
+        if self._reader is not None:
+            left += self._since - self._loop.time()
+            if left <= 0:
+                self._is_silent = True
+                self._reader.cancel()
+                return
+        self._timer = self._loop.call_later(left, self._look)
 
 
 def _taken(lines: list[bytes]) -> tuple[Delta | None, bool, bool]:
@@ -211,7 +281,10 @@ def _refused_option(error: BadRequestError, body: dict[str, Any]) -> str | None:
 
 def _translated(error: APIError) -> AIError:
     """The SDK's error in the port's words; it carries a code, never texts or keys."""
-    if isinstance(error, APITimeoutError):
+    # What this transport takes for a timeout may be a refused connection.
+    if isinstance(error, APITimeoutError) and not isinstance(
+        error.__cause__, httpx2.ConnectTimeout
+    ):
         return AIError("The model did not answer in time.", code="ai_timeout", retryable=True)
     if isinstance(error, APIConnectionError):
         return AIError("The model cannot be reached.", code="ai_unreachable", retryable=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import uvloop
 from celery import shared_task
-from celery.signals import celeryd_after_setup
+from celery.signals import celeryd_after_setup, worker_shutdown
 from django.conf import settings
 from django.db.models.functions import Now
 
@@ -21,6 +21,8 @@ from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
 
 log = logging.getLogger(__name__)
+
+HANG_UP_SECONDS = 2.0
 
 
 @functools.cache
@@ -51,6 +53,13 @@ def warm_up(sender: str, instance: Any, **kwargs: Any) -> None:
     if "reply" in instance.app.amqp.queues.consume_from:
         asyncio.run_coroutine_threadsafe(ai.warm_up(), _loop()).result()
         _pipe()
+
+
+@worker_shutdown.connect
+def hang_up(**kwargs: Any) -> None:
+    """Close the connections to the models; the answers that were under way have ended."""
+    if _loop.cache_info().currsize:
+        asyncio.run_coroutine_threadsafe(ai.close(), _loop()).result(HANG_UP_SECONDS)
 
 
 @shared_task(name="chat.tasks.end_idle_sessions")
