@@ -85,11 +85,8 @@ def model(place: Place) -> Iterator[str]:
 def worker(place: Place, address: str) -> Iterator[int]:
     """The product's own worker for answers; its process id."""
     reply = processes.workers(place.var)[0]
-    arguments = [*reply.arguments]
-    # As many threads as answers, so that the event loop is what is measured.
-    arguments[arguments.index("-c") + 1] = "500"
     environment = {"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": address}
-    with place.process(arguments, cores=MEASURED, **environment) as process:
+    with place.process(reply.arguments, cores=MEASURED, **environment) as process:
         widget = visitors.make_widget(model="bench-0-1000-1")
         ask(widget, 1)
         wait_until(
