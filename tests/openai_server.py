@@ -60,6 +60,8 @@ class OpenAIServer:
         self.requests: list[dict[str, Any]] = []
         self.disconnects = 0
         self.sent_pieces = 0
+        # The clients' ends of the connections that brought requests.
+        self.peers: set[Any] = set()
         self._gate: asyncio.Event | None = None
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -114,6 +116,8 @@ class OpenAIServer:
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        if request.transport is not None:
+            self.peers.add(request.transport.get_extra_info("peername"))
         self.requests.append(body)
         mode = body["model"]
         refusal = _refusal(mode, body)

@@ -134,6 +134,18 @@ def test_hostile_answer_is_only_text(server: OpenAIServer) -> None:
     assert "<script>" in text(hear(model(server, "fake-hostile")))
 
 
+def test_answers_share_a_connection(server: OpenAIServer) -> None:
+    async def listen() -> None:
+        server.peers.clear()
+        for _ in range(3):
+            async with aclosing(model(server, "fake").stream(REQUEST)) as deltas:
+                assert [delta async for delta in deltas]
+        assert len(server.peers) == 1
+        await close_clients()
+
+    asyncio.run(listen())
+
+
 def test_abandoned_answer_ends_the_request(server: OpenAIServer) -> None:
     async def listen() -> None:
         before = server.disconnects
