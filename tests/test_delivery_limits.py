@@ -40,7 +40,7 @@ from webassistant.boot.child import Service
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TRIES = int(os.environ.get("DELIVERY_TRIES", "600"))
+TRIES = int(os.environ.get("DELIVERY_TRIES", "1000"))
 SOCKETS = 50
 TABS = 3
 LIMIT = 20
@@ -212,7 +212,8 @@ def test_no_minute_has_more_than_twenty(
             done += SOCKETS
             for tab in tabs:
                 told = tab.retry_after
-                if told is None:
+                if told is None or told == 1.0:
+                    # Told as a second, it may be less: another tab may have had the place since.
                     continue
                 key = identity.token_hash(acme.organization, tab.token)
                 expected = await sync_to_async(until_the_next)(key)
