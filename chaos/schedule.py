@@ -9,7 +9,7 @@ from dataclasses import dataclass
 BAG = ("web1", "web2", "reply1", "reply2", "dispatcher1", "dispatcher2", "redis") * 2 + (
     "postgres",
 )
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 10.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 8.0
 SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.2, 2.0
 
 
