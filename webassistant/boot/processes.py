@@ -26,7 +26,7 @@ def development_web(host: str, port: int) -> Process:
 
 
 # Answers at once in one worker. A thread only waits for its answer, which the worker's one loop
-# carries with all the others; a core carries some 300 of them at 50 tokens a second.
+# carries with all the others; whether a core keeps up with so many is what bench/streams.py asks.
 ANSWERS = 300
 
 
