@@ -24,7 +24,9 @@ from django.conf import settings
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("webassistant", "organizations", "ai", "knowledge", "chat", "operators", "demo")
+PACKAGES = (
+    *("webassistant", "organizations", "ai", "outgoing", "knowledge", "chat", "operators", "demo"),
+)
 LANGUAGES = ("ru",)
 KEYWORDS = {
     "gettext": None,

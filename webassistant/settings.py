@@ -192,6 +192,11 @@ OPENAI_EMBEDDING_MODEL = env.str("OPENAI_EMBEDDING_MODEL", default="")
 OPENAI_EMBEDDING_DIMENSIONS = env.bool("OPENAI_EMBEDDING_DIMENSIONS", default=True)
 KNOWLEDGE_STREAM_DELAY = env.float("KNOWLEDGE_STREAM_DELAY", default=0.02)
 
+# --- requests that go out -------------------------------------------------------------------
+
+# Local names, addresses and networks that may be asked all the same, perhaps with a port.
+OUTGOING_ALLOWED = env.list("OUTGOING_ALLOWED", default=[])
+
 # --- limits -----------------------------------------------------------------------------------
 
 MESSAGES_PER_MINUTE = env.int("MESSAGES_PER_MINUTE", default=20)
