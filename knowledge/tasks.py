@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError
-from knowledge import entries, indexing
+from knowledge import entries, indexing, site_reading, websites
 from knowledge.models import Knowledge
 
 # A piece that is pending for longer was lost on its way.
@@ -47,3 +47,22 @@ def index_pending() -> int:
             entries.send(kind, item_id, content_hash)
             count += 1
     return count
+
+
+@shared_task(name="knowledge.tasks.read_site")
+def read_site(source_id: int, run: str) -> None:
+    """Take one step of the reading of a site, and have the next one taken after a pause."""
+    pause = site_reading.step(source_id, run)
+    if pause is not None:
+        # A little later, lest this clock be ahead of the database's.
+        websites.send(source_id, run, after=pause + 0.1)
+
+
+@shared_task(name="knowledge.tasks.read_sites")
+def read_sites() -> int:
+    """Begin the readings whose time has come, and go on with those that were lost; how many."""
+    begun = sum(websites.read(source) for source in websites.due()[:50])
+    lost = list(websites.lost().values_list("pk", "run")[:200])
+    for source_id, run in lost:
+        websites.send(source_id, str(run))
+    return begun + len(lost)

@@ -4,6 +4,7 @@
 that makes its own. All of them raise `Refused`.
 """
 
+from outgoing.addresses import host_of, parse
 from outgoing.fetching import USER_AGENT, Answer, Limits, afetch, async_client, client, fetch
 from outgoing.refusals import Refused, sentence
 
@@ -16,5 +17,7 @@ __all__ = [
     "async_client",
     "client",
     "fetch",
+    "host_of",
+    "parse",
     "sentence",
 ]

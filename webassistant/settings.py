@@ -176,6 +176,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "expire-waiting": {"task": "operators.tasks.expire_waiting", "schedule": 10.0},
     "end-idle-sessions": {"task": "chat.tasks.end_idle_sessions", "schedule": 300.0},
+    "read-sites": {"task": "knowledge.tasks.read_sites", "schedule": 30.0},
     "index-pending": {"task": "knowledge.tasks.index_pending", "schedule": 30.0},
 }
 

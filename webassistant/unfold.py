@@ -86,6 +86,8 @@ UNFOLD: dict[str, Any] = {
                     rows(_("FAQ"), "quiz", "knowledge", "faqentry"),
                     rows(_("Articles"), "article", "knowledge", "article"),
                     rows(_("Documents"), "description", "knowledge", "document"),
+                    rows(_("Web sources"), "language", "knowledge", "websource"),
+                    rows(_("Web pages"), "web", "knowledge", "webpage"),
                     rows(_("Categories"), "category", "knowledge", "category"),
                     rows(_("Context"), "info", "knowledge", "contextentry"),
                     rows(_("Passages"), "segment", "knowledge", "passage"),

@@ -1,5 +1,5 @@
 """The admin pages of knowledge, a file for each part."""
 
-from knowledge.admin import pieces
+from knowledge.admin import pieces, web
 
-__all__ = ["pieces"]
+__all__ = ["pieces", "web"]
