@@ -29,6 +29,7 @@ from knowledge.models import (
     Document,
     FAQEntry,
     Import,
+    ImportRow,
     Passage,
     Revision,
     Suggestion,
@@ -79,7 +80,8 @@ def fill(house: House) -> Rows:
     source = add(WebSource, url=address, category=category)
     add(WebPage, source=source, url=address, title=word, body=word, **knowledge)
     add(Revision, faq=faq, number=1, content={"question": word}, author=house.owner)
-    add(Import, file=f"imports/{word}.csv", author=house.owner)
+    batch = add(Import, file=f"imports/{word}.csv", author=house.owner)
+    add(ImportRow, batch=batch, number=2, action="new", title=word, values={"question": word})
     suggestion = add(Suggestion, origin="gap", language="en", question=word, answer=word)
     add(
         AskedQuestion,

@@ -1,7 +1,7 @@
 """What the assistant may say: entries, articles, documents, web pages; their passages; facts."""
 
 from knowledge.models.base import Category, Knowledge
-from knowledge.models.history import Import, Revision
+from knowledge.models.history import Import, ImportRow, Revision
 from knowledge.models.passages import DIMENSIONS, OWNERS, ContextEntry, Passage
 from knowledge.models.pieces import FILE_TYPES, Article, Document, FAQEntry, WebPage, WebSource
 from knowledge.models.suggestions import AskedQuestion, Suggestion
@@ -17,6 +17,7 @@ __all__ = [
     "Document",
     "FAQEntry",
     "Import",
+    "ImportRow",
     "Knowledge",
     "Passage",
     "Revision",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.validators import FileExtensionValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from knowledge.models.pieces import Article, FAQEntry
@@ -22,7 +23,8 @@ class Revision(OrganizationOwned):
     author = models.ForeignKey(
         Member, models.SET_NULL, null=True, verbose_name=_("author"), related_name="+"
     )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    # Given by hand for what stood before anything was kept.
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta:
         verbose_name = _("revision")
@@ -48,30 +50,35 @@ class Import(OrganizationOwned):
         CHECKING = "checking", _("Being checked")
         CHECKED = "checked", _("Checked")
         APPLYING = "applying", _("Being brought in")
-        DONE = "done", _("Done")
+        DONE = "done", _("Brought in")
+        CANCELLED = "cancelled", _("Cancelled")
         FAILED = "failed", _("Failed")
 
     file = models.FileField(
         _("file"),
         upload_to="imports/%Y/%m/",
-        validators=[FileExtensionValidator(["csv", "xlsx", "json"])],
+        validators=[FileExtensionValidator(["csv", "tsv", "txt", "xlsx", "json"])],
     )
     status = models.CharField(
-        _("state"), max_length=8, choices=Status, default=Status.CHECKING, editable=False
+        _("state"), max_length=9, choices=Status, default=Status.CHECKING, editable=False
     )
     error = models.CharField(_("reason"), max_length=300, blank=True, editable=False)
+    # Of what is under way: of the check, then of the bringing in.
     rows_total = models.PositiveIntegerField(_("rows"), default=0, editable=False)
     rows_done = models.PositiveIntegerField(_("rows done"), default=0, editable=False)
     created_count = models.PositiveIntegerField(_("new"), default=0, editable=False)
     changed_count = models.PositiveIntegerField(_("changed"), default=0, editable=False)
     unchanged_count = models.PositiveIntegerField(_("unchanged"), default=0, editable=False)
     wrong_count = models.PositiveIntegerField(_("wrong"), default=0, editable=False)
-    # Which rows are wrong and why, and what the others would change; bounded.
+    # Right when they were checked, but not any more when they were brought in.
+    left_count = models.PositiveIntegerField(_("left out"), default=0, editable=False)
+    # What is to be said of the file as a whole: columns that are not read, new categories.
     report = models.JSONField(default=dict, editable=False)
     author = models.ForeignKey(
         Member, models.SET_NULL, null=True, verbose_name=_("author"), related_name="+"
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
     finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
 
     class Meta:
@@ -80,3 +87,42 @@ class Import(OrganizationOwned):
 
     def __str__(self) -> str:
         return (self.file.name or "").rsplit("/", 1)[-1]
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the worker has it now."""
+        return self.status in (self.Status.CHECKING, self.Status.APPLYING)
+
+
+class ImportRow(OrganizationOwned):
+    """A row of an imported file: what it would do, or why it cannot."""
+
+    class Action(models.TextChoices):
+        WRONG = "wrong", _("Wrong")
+        NEW = "new", _("New")
+        CHANGED = "changed", _("Changed")
+        UNCHANGED = "unchanged", _("Unchanged")
+
+    batch = models.ForeignKey(Import, models.CASCADE, related_name="rows")
+    number = models.PositiveIntegerField(_("row"))
+    action = models.CharField(_("what happens"), max_length=9, choices=Action)
+    title = models.CharField(_("question"), max_length=300, blank=True)
+    # What is to be written, what stands there now, by field; and the number of all of the latter.
+    values = models.JSONField(default=dict)
+    before = models.JSONField(default=dict)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    # `{"column", "code", …}`: what is wrong with it, or why it was left out in the end.
+    problems = models.JSONField(default=list)
+    entry = models.ForeignKey(FAQEntry, models.SET_NULL, null=True, related_name="+")
+    is_done = models.BooleanField(_("done"), default=False)
+
+    class Meta:
+        verbose_name = _("row of an import")
+        verbose_name_plural = _("rows of an import")
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "number"], name="import_row_unique")
+        ]
+        indexes = [models.Index(fields=["batch", "action", "number"], name="import_rows_by_action")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.title}"

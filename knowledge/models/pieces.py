@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -35,9 +36,16 @@ def validate_keywords(value: Any) -> None:
         )
 
 
+def new_key() -> str:
+    """A name for an entry; the letters keep programs of tables from taking it for a number."""
+    return f"faq-{secrets.token_hex(6)}"
+
+
 class FAQEntry(Knowledge):
     """A question with the words to answer it."""
 
+    # The `id` of tables that leave the product and come back; an imported one may be the owner's.
+    key = models.CharField(_("id"), max_length=64, default=new_key, editable=False)
     question = models.CharField(_("question"), max_length=300)
     phrasings = ArrayField(
         models.CharField(max_length=300),
@@ -60,6 +68,9 @@ class FAQEntry(Knowledge):
     class Meta:
         verbose_name = _("FAQ entry")
         verbose_name_plural = _("FAQ entries")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "key"], name="faq_key_unique")
+        ]
 
     def __str__(self) -> str:
         return self.question
