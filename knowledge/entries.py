@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from celery import current_app
 from django.db import transaction
+from django.db.models import OuterRef, Subquery
 from kombu.exceptions import OperationalError
 
+from knowledge import revisions
 from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, WebPage
-from organizations.models import Organization
+from knowledge.written import FIELDS
+from organizations.models import Member, Organization
 
 log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Knowledge)
 TASK = "knowledge.tasks.index"
+TASK_MANY = "knowledge.tasks.index_many"
+# Pieces that are embedded together, and saved together.
+BATCH = 100
 KINDS: dict[str, type[Knowledge]] = {
     "faq": FAQEntry,
     "article": Article,
@@ -25,6 +32,8 @@ KINDS: dict[str, type[Knowledge]] = {
 }
 # What passages copy from their owner, so that a search reads one table.
 COPIED = ("category_id", "priority", "is_active", "valid_from", "valid_until")
+# What the verbs write beside what the owner does.
+INDEXED = ("status", "error", "content_hash")
 
 
 def kind_of(item: Knowledge) -> str:
@@ -47,31 +56,61 @@ def create_document(organization: Organization, **fields: Any) -> Document:
     return save(Document(organization=organization, **fields))
 
 
-def save(item: K) -> K:
+def save(item: K, by: Member | None = None) -> K:
     """Save a new or edited piece; what its passages are made of changed, so it is indexed anew.
 
-    Raises ValidationError and then changes nothing.
+    Of an entry or article a revision is kept. Raises ValidationError and then changes nothing.
     """
     item.full_clean()
     with transaction.atomic():
-        fresh = content_hash(item)
-        is_changed = item.pk is None or fresh != item.content_hash
-        item.content_hash = fresh
-        if is_changed:
-            item.status, item.error = Knowledge.Status.PENDING, ""
+        before = revisions.stored([item])
+        is_changed = _take_hash(item)
         item.save()
         _copy(item)
+        revisions.keep([item], before, by)
         if is_changed:
             _index_on_commit(item)
     return item
 
 
-def set_active(item: Knowledge, is_active: bool) -> None:
-    """Let the assistant use a piece, or keep it from using it."""
-    item.is_active = is_active
+def save_many(items: Sequence[FAQEntry], by: Member | None = None) -> None:
+    """Save new and edited entries of one organization, which the caller has validated, in bulk."""
     with transaction.atomic():
+        before = revisions.stored(items)
+        changed = [item for item in items if _take_hash(item)]
+        FAQEntry.unscoped.bulk_create([item for item in items if not item.pk])
+        old = [item for item in items if item.pk in before]
+        # One INSERT … ON CONFLICT; a bulk update would be a CASE of each row for each field.
+        FAQEntry.unscoped.bulk_create(
+            old,
+            update_conflicts=True,
+            unique_fields=["pk"],
+            update_fields=[*FIELDS[FAQEntry], *INDEXED, "updated_at"],
+        )
+        _copy_many(old)
+        revisions.keep(items, before, by)
+        pairs = [(item.pk, item.content_hash) for item in changed]
+        transaction.on_commit(lambda: send_many("faq", pairs))
+
+
+def _take_hash(item: Knowledge) -> bool:
+    """Make a piece pending if what its passages are made of has changed, and say whether it has."""
+    fresh = content_hash(item)
+    is_changed = item.pk is None or fresh != item.content_hash
+    item.content_hash = fresh
+    if is_changed:
+        item.status, item.error = Knowledge.Status.PENDING, ""
+    return is_changed
+
+
+def set_active(item: Knowledge, is_active: bool, by: Member | None = None) -> None:
+    """Let the assistant use a piece, or keep it from using it."""
+    with transaction.atomic():
+        before = revisions.stored([item])
+        item.is_active = is_active
         item.save(update_fields=["is_active", "updated_at"])
         _copy(item)
+        revisions.keep([item], before, by)
 
 
 def index_again(item: Knowledge) -> None:
@@ -101,6 +140,13 @@ def _copy(item: Knowledge) -> None:
     )
 
 
+def _copy_many(items: Sequence[FAQEntry]) -> None:
+    owner = FAQEntry.unscoped.filter(pk=OuterRef("faq_id"))
+    Passage.unscoped.filter(faq__in=items).update(
+        **{name: Subquery(owner.values(name)) for name in COPIED}
+    )
+
+
 def _index_on_commit(item: Knowledge) -> None:
     arguments = [kind_of(item), item.pk, item.content_hash]
     transaction.on_commit(lambda: send(*arguments))
@@ -108,7 +154,18 @@ def _index_on_commit(item: Knowledge) -> None:
 
 def send(kind: str, item_id: int, content_hash: str) -> None:
     """Tell the indexing worker; when the broker is down `index_pending` does it later."""
+    tell(TASK, kind, item_id, content_hash)
+
+
+def send_many(kind: str, pairs: Sequence[tuple[int, str]]) -> None:
+    """Tell the indexing worker of pieces by id and hash, a batch at a time."""
+    for start in range(0, len(pairs), BATCH):
+        tell(TASK_MANY, kind, pairs[start : start + BATCH])
+
+
+def tell(task: str, *arguments: Any) -> None:
+    """Give the indexing worker a task; what is lost on its way is found in PostgreSQL."""
     try:
-        current_app.send_task(TASK, [kind, item_id, content_hash], queue="indexing", retry=False)
+        current_app.send_task(task, list(arguments), queue="indexing", retry=False)
     except (OperationalError, OSError) as error:
-        log.warning("%s %s was not sent: %s", kind, item_id, type(error).__name__)
+        log.warning("%s was not sent: %s", task, type(error).__name__)

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from knowledge import entries
+from knowledge.admin.revisions import VersionedAdmin
 from knowledge.models import Article, Category, ContextEntry, Document, FAQEntry, Knowledge, Passage
 from knowledge.reasons import reason
-from organizations import dashboard
+from organizations import access, dashboard
 from organizations.admin import OwnFilter, ScopedAdmin
 from organizations.models import Member
 
@@ -38,7 +39,7 @@ class KnowledgeAdmin(ScopedAdmin):
 
     def store(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save through the verb, which has the piece indexed."""
-        entries.save(obj)
+        entries.save(obj, access.member_of(request.user))
 
     @admin.display(description=_("indexing"), ordering="status")
     def indexing_state(self, item: Knowledge) -> SafeString:
@@ -59,8 +60,9 @@ class KnowledgeAdmin(ScopedAdmin):
         self._set_active(request, rows, False)
 
     def _set_active(self, request: HttpRequest, rows: QuerySet[Any], is_active: bool) -> None:
+        member = access.member_of(request.user)
         for item in rows:
-            entries.set_active(item, is_active)
+            entries.set_active(item, is_active, member)
         self._say_how_many(request, len(rows))
 
     @admin.action(description=_("Index again"), permissions=["change"])
@@ -78,7 +80,7 @@ class KnowledgeAdmin(ScopedAdmin):
 
 
 @admin.register(FAQEntry)
-class FAQEntryAdmin(KnowledgeAdmin):
+class FAQEntryAdmin(VersionedAdmin, KnowledgeAdmin):
     """Questions and the words that answer them."""
 
     list_display = ["question", *KnowledgeAdmin.list_after]
@@ -91,7 +93,7 @@ class FAQEntryAdmin(KnowledgeAdmin):
 
 
 @admin.register(Article)
-class ArticleAdmin(KnowledgeAdmin):
+class ArticleAdmin(VersionedAdmin, KnowledgeAdmin):
     """Pages of the owner's own."""
 
     list_display = ["title", *KnowledgeAdmin.list_after]
