@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from itertools import islice
 from typing import BinaryIO, cast
 
 from django.db import connection, models, transaction
@@ -53,6 +55,38 @@ def index(kind: str, item_id: int, content_hash: str) -> bool:
             raise
         return fail(kind, item_id, content_hash, error.code)
     return _swap(kind, item_id, content_hash, pieces, vectors, embedder.name)
+
+
+def index_many(kind: str, pairs: Sequence[tuple[int, str]]) -> int:
+    """Index several pieces, by id and hash, whose texts are embedded together; how many were.
+
+    Raises AIError when trying again may help, as `index` does; those done by then are done.
+    """
+    hashes: dict[int, str] = dict(pairs)
+    waiting = KINDS[kind].unscoped.filter(pk__in=hashes).exclude(status=Knowledge.Status.READY)
+    items = [item for item in waiting if item.content_hash == hashes[item.pk]]
+    pieces = {item.pk: pieces_of(item) for item in items}
+    embedder = ai.embedder()
+    try:
+        vectors = iter(
+            embedder.embed([piece.embedded() for item in items for piece in pieces[item.pk]])
+        )
+    except AIError as error:
+        if error.retryable:
+            raise
+        # One of them may be at fault for all: each is tried alone.
+        return sum(index(kind, item.pk, item.content_hash) for item in items)
+    return sum(
+        _swap(
+            kind,
+            item.pk,
+            item.content_hash,
+            pieces[item.pk],
+            list(islice(vectors, len(pieces[item.pk]))),
+            embedder.name,
+        )
+        for item in items
+    )
 
 
 def pieces_of(item: Knowledge) -> list[Piece]:

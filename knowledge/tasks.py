@@ -6,16 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError
-from knowledge import entries, indexing, site_reading, websites
-from knowledge.models import Knowledge
+from knowledge import entries, imports, indexing, site_reading, websites
+from knowledge.models import Import, Knowledge
 
 # A piece that is pending for longer was lost on its way.
 PATIENCE = timedelta(seconds=20)
 MAX_RETRIES = 5
+# A table that takes longer to look through is not what it seems.
+IMPORT_SECONDS = 600
 
 
 @shared_task(name="knowledge.tasks.index", bind=True, max_retries=MAX_RETRIES)
@@ -29,6 +32,44 @@ def index(self: Any, kind: str, item_id: int, content_hash: str) -> None:
             return
         pause = error.retry_after or 2**self.request.retries
         raise self.retry(exc=error, countdown=min(pause, 60)) from error
+
+
+@shared_task(name="knowledge.tasks.index_many", bind=True, max_retries=MAX_RETRIES)
+def index_many(self: Any, kind: str, pairs: list[tuple[int, str]]) -> None:
+    """Index a batch of pieces; a busy model is asked again, then the reason is kept."""
+    try:
+        indexing.index_many(kind, pairs)
+    except AIError as error:
+        if self.request.retries >= MAX_RETRIES:
+            for item_id, content_hash in pairs:
+                indexing.fail(kind, item_id, content_hash, error.code)
+            return
+        pause = error.retry_after or 2**self.request.retries
+        raise self.retry(exc=error, countdown=min(pause, 60)) from error
+
+
+@shared_task(name="knowledge.tasks.check_import", soft_time_limit=IMPORT_SECONDS)
+def check_import(import_id: int) -> None:
+    """Look through an uploaded table."""
+    try:
+        imports.check(import_id)
+    except SoftTimeLimitExceeded:
+        imports.fail(import_id, "too_slow")
+
+
+@shared_task(name="knowledge.tasks.apply_import")
+def apply_import(import_id: int) -> None:
+    """Bring a checked table in."""
+    imports.apply(import_id)
+
+
+@shared_task(name="knowledge.tasks.resume_imports")
+def resume_imports() -> int:
+    """Send again the imports that nobody has worked on for a while; how many."""
+    lost = Import.unscoped.filter(status__in=imports.UNDER_WAY, updated_at__lt=Now() - PATIENCE)
+    for batch in lost:
+        imports.send(batch)
+    return len(lost)
 
 
 @shared_task(name="knowledge.tasks.index_pending")

@@ -179,6 +179,9 @@ def test_forms_offer_own_rows_only(rows: dict[str, Rows], acme: House, globex: H
                 continue
             assert response.status_code == 200, address
             assert word_of(globex).encode() not in response.content, address
+            if "adminform" not in response.context:
+                # A page of its own, with nothing to choose.
+                continue
             for field in response.context["adminform"].form.fields.values():
                 if isinstance(field, ModelChoiceField) and field.queryset is not None:
                     offered = field.queryset.values_list("organization", flat=True)
@@ -228,7 +231,9 @@ def test_actions_leave_foreign_rows_alone(
                     "index": "0",
                 },
             )
-            assert word_of(globex).encode() not in response.content
+            # An export streams.
+            said = b"".join(response) if response.streaming else response.content
+            assert word_of(globex).encode() not in said
             walked += 1
     assert walked
     assert snapshot(globex) == before

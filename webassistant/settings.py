@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     "end-idle-sessions": {"task": "chat.tasks.end_idle_sessions", "schedule": 300.0},
     "read-sites": {"task": "knowledge.tasks.read_sites", "schedule": 30.0},
     "index-pending": {"task": "knowledge.tasks.index_pending", "schedule": 30.0},
+    "resume-imports": {"task": "knowledge.tasks.resume_imports", "schedule": 15.0},
 }
 
 # --- models -----------------------------------------------------------------------------------

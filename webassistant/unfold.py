@@ -89,6 +89,7 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Web sources"), "language", "knowledge", "websource"),
                     rows(_("Web pages"), "web", "knowledge", "webpage"),
                     rows(_("Categories"), "category", "knowledge", "category"),
+                    rows(_("Imports"), "upload_file", "knowledge", "import"),
                     rows(_("Context"), "info", "knowledge", "contextentry"),
                     rows(_("Passages"), "segment", "knowledge", "passage"),
                 ],

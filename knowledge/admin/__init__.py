@@ -1,5 +1,5 @@
 """The admin pages of knowledge, a file for each part."""
 
-from knowledge.admin import pieces, web
+from knowledge.admin import imports, pieces, web
 
-__all__ = ["pieces", "web"]
+__all__ = ["imports", "pieces", "web"]

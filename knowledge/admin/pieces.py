@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from knowledge import entries
+from knowledge.admin.exports import EXPORTS, Exported
 from knowledge.admin.revisions import VersionedAdmin
 from knowledge.models import Article, Category, ContextEntry, Document, FAQEntry, Knowledge, Passage
 from knowledge.reasons import reason
@@ -80,11 +81,12 @@ class KnowledgeAdmin(ScopedAdmin):
 
 
 @admin.register(FAQEntry)
-class FAQEntryAdmin(VersionedAdmin, KnowledgeAdmin):
+class FAQEntryAdmin(Exported, VersionedAdmin, KnowledgeAdmin):
     """Questions and the words that answer them."""
 
     list_display = ["question", *KnowledgeAdmin.list_after]
     search_fields = ["question", "answer"]
+    actions = [*KnowledgeAdmin.actions, *EXPORTS]
     fieldsets = [
         (None, {"fields": ["question", "answer"]}),
         KnowledgeAdmin.settings,
