@@ -9,7 +9,10 @@ from bench import measure
 from bench.place import place
 
 # In the order in which they run; `boot` starts the product anew and takes no place.
-BENCHES = ("echo", "fanout", "idle", "first_token", "streams", "ack", "search", "growth", "widget")
+BENCHES = (
+    *("echo", "fanout", "idle", "first_token", "streams", "ack", "search", "growth", "imports"),
+    "widget",
+)
 
 
 def main() -> None:

@@ -25,6 +25,7 @@ ROWS = {
     "ack": ["bare transaction", "bare echo, 6 sockets", "ours, 6 sockets", "50 answers at once"],
     "search": ["HNSW over all", "vectors alone, exact, in 20 passages", "search(), in 40 passages"],
     "growth": ["say a message", "restore a chat", "search one's own passages"],
+    "imports": ["20 rows of csv", "20 rows of xlsx", "20 rows of json"],
     "widget": ["loader, on every page", "together"],
 }
 
