@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from ai.builtin_embedder import BuiltinEmbedder
 from ai.fallback import FallbackModel
-from ai.interface import ChatModel, Embedder
+from ai.interface import AIError, ChatModel, ChatRequest, Embedder
 from ai.knowledge_only import KnowledgeModel
 
 if TYPE_CHECKING:
@@ -73,6 +75,29 @@ def _client() -> Client:
         timeout=settings.OPENAI_TIMEOUT,
         silence=settings.AI_STREAM_TIMEOUT,
     )
+
+
+def whole(model: ChatModel, request: ChatRequest, seconds: float) -> str:
+    """The whole answer at once, for who has a thread to wait in and no loop; raises AIError."""
+    return asyncio.run(_whole(model, request, seconds))
+
+
+async def _whole(model: ChatModel, request: ChatRequest, seconds: float) -> str:
+    try:
+        return await collected(model, request, seconds)
+    finally:
+        await close()
+
+
+async def collected(model: ChatModel, request: ChatRequest, seconds: float) -> str:
+    """The whole answer, within so many seconds; raises AIError."""
+    try:
+        async with asyncio.timeout(seconds), aclosing(model.stream(request)) as deltas:
+            return "".join([delta.text async for delta in deltas])
+    except TimeoutError:
+        raise AIError(
+            "The model did not answer in time.", code="ai_timeout", retryable=True
+        ) from None
 
 
 async def warm_up() -> None:

@@ -18,13 +18,17 @@ class PromptMessage:
 
 @dataclass(frozen=True)
 class SourceText:
-    """A found passage; `answer` is what to say word for word where no model is there."""
+    """A found passage; `answer` is what to say word for word where no model is there.
+
+    `ref` is the caller's own name for it, which no model is told.
+    """
 
     title: str
     text: str
     answer: str = ""
     url: str = ""
     score: float = 0.0
+    ref: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)

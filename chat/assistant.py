@@ -18,10 +18,10 @@ from weakref import WeakKeyDictionary
 from django.db import InterfaceError, OperationalError
 
 from ai.interface import AIError, ChatModel, ChatRequest, Usage
-from chat import conversation, events, turns
+from chat import conversation, events, followups, turns
 from chat.database import in_database
 from chat.deltas import DeltaPipe
-from chat.plans import HandOver, Plan, milliseconds, prepare
+from chat.plans import HandOver, Plan, Unclear, milliseconds, prepare
 from chat.protocol import AIDelta, AITyping
 
 log = logging.getLogger(__name__)
@@ -63,9 +63,12 @@ async def answer(turn_id: int, pipe: DeltaPipe) -> None:
         return
     try:
         plan = await _patiently(prepare, claim)
+        if isinstance(plan, Unclear):
+            whole = await followups.rewritten(plan.model, plan.follow_up)
+            plan = await _patiently(prepare, claim, whole)
         if isinstance(plan, HandOver):
             await _patiently(conversation.hand_over, claim, plan.reason)
-        elif plan is not None:
+        elif isinstance(plan, Plan):
             await _attempt(claim, plan, pipe)
     except Lost:
         log.info("turn %s: attempt %s is void", turn_id, claim.attempt)

@@ -262,6 +262,10 @@ class Turn(OrganizationOwned):
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     shown_at = models.DateTimeField(_("first text shown"), null=True, blank=True)
     draft = models.TextField(_("draft"), blank=True)
+    # What was searched for, where the question alone could not be understood (`chat.followups`).
+    rewritten = models.CharField(
+        _("understood as"), max_length=1000, blank=True, default="", db_default=""
+    )
     sources = models.JSONField(_("sources"), default=list, blank=True)
     facts = models.JSONField(_("facts"), default=list, blank=True)
     prompt_version = models.CharField(_("prompt version"), max_length=20, blank=True)
@@ -273,6 +277,8 @@ class Turn(OrganizationOwned):
     error = models.CharField(_("error"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    # When knowledge was told what came of it (`chat.lessons`).
+    learnt_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("turn")
@@ -292,7 +298,12 @@ class Turn(OrganizationOwned):
                 fields=["due_at"],
                 name="turn_open_by_due",
                 condition=Q(status__in=["queued", "running"]),
-            )
+            ),
+            models.Index(
+                fields=["id"],
+                name="turn_to_learn_from",
+                condition=Q(learnt_at__isnull=True, finished_at__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 import ai
 from ai.interface import ChatModel, ChatRequest, SourceText, Usage
-from chat import brief, context, intents, prompts, turns
+from chat import brief, context, followups, intents, prompts, turns
 from chat.context import Fact
 from chat.models import Handoff
 from knowledge import retrieval
@@ -59,14 +59,25 @@ class Plan:
         return (paid / MILLION).quantize(Decimal("0.000001"))
 
 
-def prepare(claim: turns.Claim) -> Plan | HandOver | None:
-    """Read everything an answer needs. None when the turn is no longer the claimer's."""
+@dataclass(frozen=True)
+class Unclear:
+    """Have the model make the question whole first, then prepare with what it says."""
+
+    model: ChatModel
+    follow_up: followups.FollowUp
+
+
+def prepare(claim: turns.Claim, whole: str | None = None) -> Plan | HandOver | Unclear | None:
+    """Read everything an answer needs. None when the turn is no longer the claimer's.
+
+    `whole` is the question as a model has made it whole.
+    """
     began = time.monotonic()
     known = brief.read(claim)
     if known is None or known.turn.epoch != known.turn.chat.epoch:
         return None
     with translation.override(known.turn.chat.session.language):
-        plan = _plan(known)
+        plan = _plan(known, whole)
     if isinstance(plan, Plan):
         plan.timings.update(queued=claim.queued, prepared=milliseconds(began, time.monotonic()))
     return plan
@@ -77,28 +88,40 @@ def milliseconds(start: float, end: float) -> int:
     return round((end - start) * 1000)
 
 
-def _plan(known: brief.Brief) -> Plan | HandOver:
+def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
     question, chat = known.question, known.turn.chat
     session, widget = chat.session, chat.session.widget
     agent = widget.agent
     if intents.wants_person(question) and widget.is_open():
         return HandOver(Handoff.Reason.ASKED)
-    began = time.monotonic()
-    found = retrieval.search(chat.organization, question, agent=agent, language=session.language)
-    facts = context.provided(question, chat)
     page = context.page_fact(chat)
-    searched = milliseconds(began, time.monotonic())
-
-    sources = [source_text(hit) for hit in found.sources]
     asked = context.asked_lines(page, question) if page else {}
     fixed = _fixed_answer(known)
     alone = ai.knowledge_model()
+    model = ai.chat_model(agent.model, agent.fallback_model)
+    # What the page answers is about the page, however short it is asked.
+    follow_up = None if asked or fixed else followups.of(question, known.history)
+    if follow_up and whole is None and model.name != alone.name:
+        return Unclear(model, follow_up)
+    began = time.monotonic()
+    found = retrieval.search(chat.organization, question, agent=agent, language=session.language)
+    rewritten = ""
+    if follow_up:
+        understood = whole or follow_up.combined
+        more = retrieval.search(
+            chat.organization, understood, agent=agent, language=session.language
+        )
+        if followups.better(found, more):
+            found, rewritten = more, understood
+    facts = context.provided(question, chat)
+    searched = milliseconds(began, time.monotonic())
+
+    sources = [source_text(hit) for hit in found.sources]
     spoken = _grounds(question, found.is_sure, sources, facts, page, asked)
     fallback = fixed or _("I do not know that. Shall I ask a person to help?")
     alone_request = ChatRequest(
         messages=(), sources=tuple([] if fixed else spoken[:1]), fallback=fallback
     )
-    model = ai.chat_model(agent.model, agent.fallback_model)
     says_alone = bool(fixed) or model.name == alone.name or _is_curated(found, facts, asked)
     grounds = [*facts, page] if page else facts
     request = ChatRequest(
@@ -134,6 +157,7 @@ def _plan(known: brief.Brief) -> Plan | HandOver:
             sources=[hit_receipt(hit) for hit in found.sources],
             facts=[fact.stored() for fact in grounds],
             prompt_version="" if says_alone else prompts.VERSION,
+            rewritten=rewritten[:1000],
         ),
         timings={"search": searched},
         prices=(agent.input_price, agent.output_price),
@@ -204,7 +228,12 @@ def labelled(lines: dict[str, str]) -> dict[str, str]:
 def source_text(hit: retrieval.Found) -> SourceText:
     """A found passage as the model port knows it."""
     return SourceText(
-        title=hit.title, text=hit.text, answer=hit.answer, url=hit.url, score=hit.score
+        title=hit.title,
+        text=hit.text,
+        answer=hit.answer,
+        url=hit.url,
+        score=hit.score,
+        ref=(hit.kind, hit.item_id),
     )
 
 
@@ -228,7 +257,9 @@ def _cited(sources: list[SourceText], facts: list[Fact]) -> list[SourceText]:
 
 
 def _shown(sources: list[SourceText]) -> list[dict[str, Any]]:
+    """Sources as the message keeps them; which piece each is of, `chat.lessons` counts by."""
     return [
         {"title": source.title, "url": source.url, "quote": source.text[:QUOTE]}
+        | (dict(zip(("kind", "item"), source.ref, strict=True)) if source.ref else {})
         for source in sources
     ]

@@ -58,6 +58,7 @@ class Grounds:
     sources: Sequence[dict[str, Any]] = ()
     facts: Sequence[dict[str, Any]] = ()
     prompt_version: str = ""
+    rewritten: str = ""
 
 
 @dataclass(frozen=True)
@@ -212,6 +213,7 @@ def show(claim: Claim, grounds: Grounds | None = None) -> bool:
                 "sources": orjson.dumps(grounds.sources).decode(),
                 "facts": orjson.dumps(grounds.facts).decode(),
                 "prompt_version": grounds.prompt_version,
+                "rewritten": grounds.rewritten,
             },
         )
         return bool(cursor.rowcount)
@@ -220,6 +222,7 @@ def show(claim: Claim, grounds: Grounds | None = None) -> bool:
 SHOW = """
 UPDATE chat_turn
 SET shown_at = statement_timestamp(), prompt_version = %(prompt_version)s,
+    rewritten = %(rewritten)s,
     sources = %(sources)s::jsonb, facts = %(facts)s::jsonb,
     lease_until = statement_timestamp() + %(lease)s * interval '1 second'
 WHERE id = %(turn)s AND status = 'running'
