@@ -238,6 +238,14 @@ class HandleContact(Frame):
     contact_id: int
 
 
+class Learn(Frame):
+    """Keep an operator's answer as a suggestion for the knowledge base."""
+
+    type: Literal["learn"]
+    chat_id: UUID
+    seq: int = Field(ge=1)
+
+
 OperatorCommand = Annotated[
     SetPresence
     | Watch
@@ -248,7 +256,8 @@ OperatorCommand = Annotated[
     | HandBack
     | Transfer
     | CloseChat
-    | HandleContact,
+    | HandleContact
+    | Learn,
     Field(discriminator="type"),
 ]
 operator_commands: TypeAdapter[Any] = TypeAdapter(OperatorCommand)
@@ -603,6 +612,17 @@ class Watching(Event):
     desk: DeskChat
     visitor: VisitorFacts
     notes: list[NoteBody]
+    # The operators' lines that were kept as suggestions.
+    learnt: list[int] = []
+
+
+class Learnt(Event):
+    """An operator's answer was kept; owners will find it among the suggestions."""
+
+    audience = "operators"
+    type: Literal["learnt"] = "learnt"
+    chat_id: UUID
+    seq: int
 
 
 class VisitorTyping(Event):

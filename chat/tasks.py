@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 import ai
-from chat import assistant, conversation
+from chat import assistant, conversation, lessons
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
 
@@ -72,3 +72,12 @@ def end_idle_sessions() -> int:
     for session in sessions:
         conversation.end_session(session)
     return len(sessions)
+
+
+@shared_task(name="chat.tasks.learn")
+def learn() -> int:
+    """See `lessons.learn`; until nothing is left. The indexing queue's: nobody waits for it."""
+    total = 0
+    while count := lessons.learn():
+        total += count
+    return total

@@ -17,7 +17,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chat import conversation, events, identity, limits, snapshots, turns
+from chat import conversation, events, identity, lessons, limits, snapshots, turns
 from chat.models import Chat, ContactRequest, Customer, Handoff, Message, Mode, Session, Visitor
 from chat.protocol import FeedbackSaved, NewContact, Page, Rated
 from chat.refusals import Refused
@@ -327,15 +327,11 @@ def end_chat(visitor: Visitor, chat: Chat) -> None:
 
 def judge(chat: Chat, seq: int, helpful: bool) -> None:
     """Say whether an answer helped; refuses a line that is no answer."""
-    changed = (
-        Message.objects.of(chat.organization)
-        .filter(chat=chat, seq=seq, role__in=[Message.Role.ASSISTANT, Message.Role.OPERATOR])
-        .update(helpful=helpful)
-    )
-    if not changed:
-        raise Refused(_("There is no such answer."), code="unknown_message")
-    events.publish(chat.chat_id, FeedbackSaved(chat_id=chat.chat_id, seq=seq, helpful=helpful))
-    events.tell("feedback", chat.chat_id, "visitor")
+    with transaction.atomic():
+        if not lessons.judge(chat, seq, helpful):
+            raise Refused(_("There is no such answer."), code="unknown_message")
+        events.publish(chat.chat_id, FeedbackSaved(chat_id=chat.chat_id, seq=seq, helpful=helpful))
+        events.tell("feedback", chat.chat_id, "visitor")
 
 
 def rate(chat: Chat, rating: int, comment: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +12,10 @@ from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError
-from knowledge import entries, imports, indexing, site_reading, websites
+from knowledge import entries, gaps, imports, indexing, site_reading, websites
 from knowledge.models import Import, Knowledge
+
+log = logging.getLogger(__name__)
 
 # A piece that is pending for longer was lost on its way.
 PATIENCE = timedelta(seconds=20)
@@ -107,3 +110,17 @@ def read_sites() -> int:
     for source_id, run in lost:
         websites.send(source_id, str(run))
     return begun + len(lost)
+
+
+@shared_task(name="knowledge.tasks.gather_gaps")
+def gather_gaps() -> int:
+    """Gather the questions that were asked in vain, and draft answers; how many were placed."""
+    count = 0
+    for organization in gaps.waiting_organizations():
+        try:
+            count += gaps.gather(organization)
+            gaps.draft(organization)
+        except AIError as error:
+            # The questions wait for the next run; another organization's are as well off.
+            log.warning("organization %s: nothing gathered: %s", organization.pk, error.code)
+    return count

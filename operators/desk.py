@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from chat import conversation, events, snapshots
+from chat import conversation, events, lessons, snapshots
 from chat.models import Chat, ContactRequest, Handoff, Message, Mode, Note
-from chat.protocol import NewNote, SupportTaken
+from chat.protocol import Learnt, NewNote, SupportTaken
 from chat.refusals import Refused
+from knowledge.models import Suggestion
 from organizations.models import Member
 
 
@@ -209,6 +210,19 @@ def close(chat: Chat, member: Member) -> None:
         if locked.mode == Mode.OPERATOR and locked.operator_id != member.pk:
             raise NotYours
         conversation.change_mode(locked, Message.Event.CLOSED, actor=sender(member))
+
+
+def learn(chat: Chat, member: Member, seq: int) -> Suggestion:
+    """Propose an operator's answer for the knowledge base; the same line again gives the same one.
+
+    Any member may, whoever holds the chat; it is an owner's to accept.
+    """
+    if chat.organization_id != member.organization_id:
+        raise UnknownChat
+    with transaction.atomic():
+        suggestion = lessons.keep(chat, seq, member)
+        events.publish(chat.chat_id, Learnt(chat_id=chat.chat_id, seq=seq))
+    return suggestion
 
 
 def handle_contact(member: Member, contact_id: int) -> None:

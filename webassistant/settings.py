@@ -154,7 +154,12 @@ CHANNEL_LAYERS = {
 CELERY_BROKER_URL = redis_url(1, celery=True)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "indexing"
-CELERY_TASK_ROUTES = {"chat.*": {"queue": "reply"}, "operators.*": {"queue": "reply"}}
+CELERY_TASK_ROUTES = {
+    # It may wait for no visitor's answer, and no answer for it.
+    "chat.tasks.learn": {"queue": "indexing"},
+    "chat.*": {"queue": "reply"},
+    "operators.*": {"queue": "reply"},
+}
 # A task is acked when it begins. What is lost with a worker is found in PostgreSQL (`dispatch`,
 # `index_pending`), and a late ack adds nothing to that.
 CELERY_TASK_ACKS_LATE = False
@@ -179,6 +184,8 @@ CELERY_BEAT_SCHEDULE = {
     "read-sites": {"task": "knowledge.tasks.read_sites", "schedule": 30.0},
     "index-pending": {"task": "knowledge.tasks.index_pending", "schedule": 30.0},
     "resume-imports": {"task": "knowledge.tasks.resume_imports", "schedule": 15.0},
+    "learn": {"task": "chat.tasks.learn", "schedule": 20.0},
+    "gather-gaps": {"task": "knowledge.tasks.gather_gaps", "schedule": 30.0},
 }
 
 # --- models -----------------------------------------------------------------------------------

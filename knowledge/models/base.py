@@ -88,6 +88,7 @@ class Knowledge(OrganizationOwned):
         _("valid until"), null=True, blank=True, help_text=_("The last day on which it holds.")
     )
     views_count = models.PositiveIntegerField(_("shown"), default=0, editable=False)
+    last_shown_at = models.DateTimeField(_("last shown"), null=True, editable=False)
     helpful_count = models.PositiveIntegerField(_("helped"), default=0, editable=False)
     not_helpful_count = models.PositiveIntegerField(_("did not help"), default=0, editable=False)
     status = models.CharField(

@@ -8,7 +8,7 @@ from pgvector.django import HalfVectorField
 
 from knowledge.models.passages import DIMENSIONS
 from knowledge.models.pieces import FAQEntry
-from organizations.models import Language
+from organizations.models import Language, Member
 from organizations.scoping import OrganizationOwned
 
 
@@ -31,6 +31,20 @@ class Suggestion(OrganizationOwned):
     answer = models.TextField(_("answer"), max_length=8000, blank=True)
     asked_count = models.PositiveIntegerField(_("asked"), default=0, editable=False)
     last_asked_at = models.DateTimeField(_("last asked"), null=True, editable=False)
+    # The model whose words the answer is, until a person has read them.
+    drafted_by = models.CharField(max_length=120, blank=True, editable=False)
+    drafted_at = models.DateTimeField(null=True, editable=False)
+    # The operator's line that it was taken from, and who took it; empty for a gap.
+    chat_id = models.UUIDField(null=True, editable=False)
+    seq = models.PositiveIntegerField(null=True, editable=False)
+    author = models.ForeignKey(
+        Member,
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("kept by"),
+    )
     entry = models.ForeignKey(
         FAQEntry,
         models.SET_NULL,
@@ -45,6 +59,11 @@ class Suggestion(OrganizationOwned):
     class Meta:
         verbose_name = _("suggestion")
         verbose_name_plural = _("suggestions")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "chat_id", "seq"], name="suggestion_of_a_line_unique"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.question
@@ -76,6 +95,13 @@ class AskedQuestion(OrganizationOwned):
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "chat_id", "seq"], name="asked_question_unique"
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "asked_at"],
+                name="asked_question_loose",
+                condition=models.Q(suggestion__isnull=True),
             )
         ]
 

@@ -28,7 +28,8 @@ export const OPERATOR_COMMANDS = Object.freeze({
   "HAND_BACK": "hand_back",
   "TRANSFER": "transfer",
   "CLOSE_CHAT": "close_chat",
-  "HANDLE_CONTACT": "handle_contact"
+  "HANDLE_CONTACT": "handle_contact",
+  "LEARN": "learn"
 });
 
 export const EVENTS = Object.freeze({
@@ -56,6 +57,7 @@ export const EVENTS = Object.freeze({
   "DESK_MESSAGE": "desk_message",
   "SUPPORT_TAKEN": "support_taken",
   "WATCHING": "watching",
+  "LEARNT": "learnt",
   "VISITOR_TYPING": "visitor_typing",
   "NOTE": "note",
   "PRESENCE": "presence"
