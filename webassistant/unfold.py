@@ -92,6 +92,20 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Imports"), "upload_file", "knowledge", "import"),
                     rows(_("Context"), "info", "knowledge", "contextentry"),
                     rows(_("Passages"), "segment", "knowledge", "passage"),
+                    rows(_("Gaps"), "lightbulb", "knowledge", "suggestion"),
+                    page(_("Try a question"), "search", "knowledge_try", "knowledge.view_passage"),
+                    page(
+                        _("Popular answers"),
+                        "trending_up",
+                        "knowledge_popular",
+                        "knowledge.view_faqentry",
+                    ),
+                    page(
+                        _("Knowledge check"),
+                        "fact_check",
+                        "knowledge_checkup",
+                        "knowledge.change_faqentry",
+                    ),
                 ],
             },
             {

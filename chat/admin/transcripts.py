@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from chat import snapshots
+from chat import lessons, snapshots
 from chat.models import Chat, Message, Note, Session, Turn
+from organizations import access
 from organizations.admin import ReadOnlyAdmin
 
 
@@ -43,6 +47,9 @@ def chat_links(chats: QuerySet[Chat]) -> SafeString:
 @admin.register(Chat)
 class ChatAdmin(ReadOnlyAdmin):
     """Transcripts, with internal notes and the receipt of every answer."""
+
+    class Media:
+        css = {"all": ["admin/findings.css"]}
 
     list_display = ["title", "person", "widget", "mode", "operator", "seq", "rating", "updated_at"]
     list_filter = [
@@ -90,6 +97,14 @@ class ChatAdmin(ReadOnlyAdmin):
             {"classes": ["collapse"], "fields": ["chat_id", "epoch", "seq", "ai_context"]},
         ),
     ]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """A chat by its number, or by the public id under which other apps know it."""
+        try:
+            rows = self.get_queryset(request).filter(chat_id=UUID(str(object_id)))
+        except ValueError:
+            return super().get_object(request, object_id, from_field)
+        return rows.first()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -155,14 +170,50 @@ class ChatAdmin(ReadOnlyAdmin):
         lines = Message.objects.of(chat.organization).filter(chat=chat).select_related(people)
         notes = Note.objects.of(chat.organization).filter(chat=chat).select_related(people)
         places: list[tuple[int, int, dict[str, Any]]] = []
+        learnt, is_asked = set(lessons.kept_of(chat)), False
         for line in lines:
+            is_asked = is_asked or line.role == Message.Role.USER
             body = snapshots.message_body(line, chat.session.widget)
             # `chat.markdown` has sanitised it for the visitor already.
             html = mark_safe(body.html)  # noqa: S308
-            places.append((line.seq, 0, {"line": line, "body": body, "html": html}))
+            learning = {
+                "may_learn": is_asked and line.role == Message.Role.OPERATOR,
+                "is_learnt": line.seq in learnt,
+            }
+            places.append((line.seq, 0, {"line": line, "body": body, "html": html, **learning}))
         places += [(note.after_seq, note.pk, {"note": note}) for note in notes]
         entries = [entry for _seq, _order, entry in sorted(places, key=lambda place: place[:2])]
-        return render_to_string("chat/transcript.html", {"entries": entries})
+        address = reverse("admin:chat_chat_learn", args=[chat.pk])
+        return render_to_string(
+            "chat/transcript.html", {"entries": entries, "learn_address": address}
+        )
+
+    def get_urls(self) -> list[Any]:
+        """The page's own, and what its "Learn from this" buttons send to."""
+        learn = self.admin_site.admin_view(self.learn)
+        return [
+            path("<path:object_id>/learn/", learn, name="chat_chat_learn"),
+            *super().get_urls(),
+        ]
+
+    def learn(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Propose the operator's answer whose seq was sent, as the console does."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        chat = self.own_row(request, object_id)
+        back = reverse("admin:chat_chat_change", args=[chat.pk])
+        seq = request.POST.get("seq", "")
+        if request.method != "POST" or not seq.isdecimal():
+            return redirect(back)
+        try:
+            lessons.keep(chat, int(seq[:9]), access.require_member(request.user))
+        except lessons.NothingToKeep as refused:
+            messages.error(request, str(refused.sentence))
+        else:
+            messages.success(
+                request, _("The answer was kept: an owner finds it among the suggestions.")
+            )
+        return redirect(f"{back}#line-{seq[:9]}")
 
     @admin.display(description=_("answers"))
     def receipts(self, chat: Chat) -> SafeString:
@@ -258,7 +309,7 @@ class TurnAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        (_("Grounds"), {"fields": ["grounds"]}),
+        (_("Grounds"), {"fields": ["rewritten", "grounds"]}),
         (
             _("For support"),
             {

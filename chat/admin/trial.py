@@ -1,0 +1,201 @@
+"""The admin page on which an owner tries a question: what is found, why, and what would be said."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, path, reverse
+from django.utils.safestring import mark_safe
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.http import require_http_methods
+
+import ai
+from ai.interface import AIError, ChatRequest
+from chat import followups, markdown, plans, prompts
+from chat.followups import FollowUp
+from knowledge import clusters, gaps, retrieval
+from knowledge.models import ContextEntry
+from organizations import access
+from organizations.models import Agent, Language, Organization
+
+MODEL_SECONDS = 30.0
+LONGEST = retrieval.LONGEST_QUESTION
+
+
+class TrialForm(forms.Form):
+    """A question, what was asked before it, and who is to answer."""
+
+    question = forms.CharField(label=_lazy("Question"), max_length=LONGEST)
+    before = forms.CharField(label=_lazy("Asked before it"), max_length=LONGEST, required=False)
+    agent: Any = forms.ModelChoiceField(
+        label=_lazy("Agent"), queryset=None, required=False, empty_label=_lazy("any knowledge")
+    )
+
+    def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        agent: Any = self.fields["agent"]
+        agent.queryset = Agent.objects.of(organization).order_by("name")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of a question."""
+
+    question: str
+    understood: str
+    language: str
+    result: retrieval.Result
+    milliseconds: int
+
+
+@require_http_methods(["GET", "POST"])
+def page(request: HttpRequest) -> HttpResponse:
+    """The form and what was found; by POST the model is asked too."""
+    member = access.member_of(request.user)
+    if member is None or not request.user.has_perm("knowledge.view_passage"):
+        raise PermissionDenied
+    organization = member.organization
+    asked = request.POST if request.method == "POST" else request.GET
+    form = TrialForm(organization, asked if "question" in asked else None)
+    context: dict[str, Any] = {
+        **admin.site.each_context(request),
+        "title": _("Try a question"),
+        "form": form,
+        "has_model": ai.has_model(),
+    }
+    if form.is_bound and form.is_valid():
+        try:
+            context |= _tried(organization, form.cleaned_data, request.method == "POST")
+        except AIError as error:
+            context["trouble"] = _trouble(error)
+    return TemplateResponse(request, "chat/trial.html", context)
+
+
+def _tried(organization: Organization, asked: dict[str, Any], with_model: bool) -> dict[str, Any]:
+    agent: Agent | None = asked["agent"]
+    trial = search(organization, asked["question"], asked["before"], agent)
+    found = trial.result.sources
+    used = {one.passage_id for one in found}
+    near = gaps.nearest_passages(organization, trial.understood or trial.question, 8)
+    words = clusters.words(trial.understood or trial.question)
+    shown: dict[str, Any] = {
+        "trial": trial,
+        "language_name": dict(Language.choices).get(trial.language, trial.language),
+        "cut_off": getattr(retrieval, "CUT_OFF", None),
+        "sure": getattr(retrieval, "SURE", None),
+        "rows": [_row(one, words) for one in found],
+        "unused": [one for one in near if one.pk not in used][:3],
+        "said": _shown_words(_alone(found)),
+    }
+    if with_model and ai.has_model():
+        model = ai.chat_model(*((agent.model, agent.fallback_model) if agent else ()))
+        began = time.monotonic()
+        try:
+            said = ai.whole(model, _request(organization, trial, agent), MODEL_SECONDS)
+        except AIError as error:
+            shown["trouble"] = _trouble(error)
+        else:
+            shown["model_name"] = model.name
+            shown["model_said"] = _shown_words(said)
+            shown["model_milliseconds"] = _milliseconds(began)
+    return shown
+
+
+def _trouble(error: AIError) -> str:
+    return _("The model could not be asked (%(code)s). Try again later.") % {"code": error.code}
+
+
+def search(
+    organization: Organization, question: str, before: str = "", agent: Agent | None = None
+) -> Trial:
+    """Search as for a visitor; a follow-up is made whole by rule."""
+    language = get_language()
+    dialogue = [prompts.Line("user", text) for text in (before, question) if text]
+    follow_up: FollowUp | None = followups.of(question, dialogue)
+    began = time.monotonic()
+    result = retrieval.search(organization, question, agent=agent, language=language)
+    understood = ""
+    if follow_up:
+        whole = retrieval.search(organization, follow_up.combined, agent=agent, language=language)
+        if followups.better(result, whole):
+            result, understood = whole, follow_up.combined
+    return Trial(
+        question=question,
+        understood=understood,
+        language=retrieval.language_of(understood or question, language),
+        result=result,
+        milliseconds=_milliseconds(began),
+    )
+
+
+def _milliseconds(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)
+
+
+def _row(one: retrieval.Found, asked: frozenset[str]) -> dict[str, Any]:
+    """A found passage with the words it shares with the question, and the way to its piece."""
+    model = {"page": "webpage", "faq": "faqentry"}.get(one.kind, one.kind)
+    try:
+        address = reverse(f"admin:knowledge_{model}_change", args=[one.item_id])
+    except NoReverseMatch:
+        address = ""
+    words = [
+        word
+        for word in dict.fromkeys(f"{one.title} {one.text}".split())
+        if clusters.words(word) & asked
+    ]
+    return {"found": one, "address": address, "words": ", ".join(_bare(words))[:200]}
+
+
+def _bare(words: list[str]) -> list[str]:
+    return list(dict.fromkeys(word.strip('.,:;!?()«»"*_[]#—-').lower() for word in words))
+
+
+def _alone(found: tuple[retrieval.Found, ...]) -> str:
+    """What knowledge alone would say, of the page and of host code's facts nothing known."""
+    if not found:
+        return _("I do not know that. Shall I ask a person to help?")
+    return found[0].answer or found[0].text
+
+
+def _request(organization: Organization, trial: Trial, agent: Agent | None) -> ChatRequest:
+    """What the model would be asked, with no page and no visitor."""
+    settings = ContextEntry.objects.of(organization).filter(Q(agent=agent) | Q(agent=None))
+    sources = [plans.source_text(one) for one in trial.result.sources]
+    return ChatRequest(
+        messages=prompts.build(
+            prompts.Material(
+                name="",
+                organization=organization.name,
+                language=trial.language,
+                instructions=agent.instructions if agent else "",
+                settings=list(settings.filter(is_active=True).values_list("key", "value")),
+                sources=sources,
+                history=[prompts.Line("user", trial.understood or trial.question)],
+            )
+        ),
+        sources=tuple(sources),
+        fallback=_alone(()),
+        temperature=agent.temperature if agent else 0.3,
+        max_tokens=agent.max_tokens if agent else 800,
+    )
+
+
+def _shown_words(text: str) -> Any:
+    # `chat.markdown` sanitises as it renders.
+    return mark_safe(markdown.render(text, set()))  # noqa: S308
+
+
+admin.site.add_page(  # type: ignore[attr-defined]
+    path("knowledge/try/", admin.site.admin_view(page), name="knowledge_try")
+)
