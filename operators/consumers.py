@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from chat import events, protocol, snapshots
+from chat import events, lessons, protocol, snapshots
 from chat.database import in_database
 from chat.heartbeat import heart
 from chat.models import Chat, Note
@@ -172,6 +172,11 @@ class OperatorConsumer(Socket):
     async def handle_contact(self, frame: protocol.HandleContact) -> None:
         await in_database(desk.handle_contact, self._member(), frame.contact_id)
 
+    async def learn(self, frame: protocol.Learn) -> None:
+        await in_database(desk.learn, await self._find(frame.chat_id), self._member(), frame.seq)
+        # The event tells all who watch; who asked is told whatever Redis does.
+        self.send_event(protocol.Learnt(chat_id=frame.chat_id, seq=frame.seq))
+
     handlers = {
         protocol.SetPresence: set_presence,
         protocol.Watch: watch,
@@ -183,6 +188,7 @@ class OperatorConsumer(Socket):
         protocol.Transfer: transfer,
         protocol.CloseChat: close_chat,
         protocol.HandleContact: handle_contact,
+        protocol.Learn: learn,
     }
 
 
@@ -197,4 +203,5 @@ def _watching(member: Member, chat_id: UUID, last_seq: int) -> protocol.Watching
         notes=[snapshots.note_body(note) for note in notes.order_by("-pk")[: protocol.PAGE_SIZE]][
             ::-1
         ],
+        learnt=lessons.kept_of(chat),
     )

@@ -117,6 +117,7 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "transfer": about(member_id=house.operator.pk),
             "close_chat": about(),
             "handle_contact": lambda: {"contact_id": 1},
+            "learn": about(seq=1),
         },
         harmless=["message", "note", "typing", "join_support_chat", "presence"],
         required={
@@ -126,11 +127,13 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "note": ["client_id", "text", "chat_id"],
             "transfer": ["chat_id", "member_id"],
             "handle_contact": ["contact_id"],
+            "learn": ["chat_id", "seq"],
         },
         numbers=[
             ("watch", "last_seq"),
             ("transfer", "member_id"),
             ("handle_contact", "contact_id"),
+            ("learn", "seq"),
         ],
         foreign=[
             (command, "chat_id")

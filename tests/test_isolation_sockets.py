@@ -58,6 +58,7 @@ def foreign_frames(rows: Rows) -> dict[str, dict[str, Any]]:
         "transfer": {**chat, "member_id": rows[Member].pk},
         "close_chat": chat,
         "handle_contact": {"contact_id": rows[ContactRequest].pk},
+        "learn": {**chat, "seq": 2},
     }
 
 

@@ -33,6 +33,8 @@ let visitor = null;
 let watchedDesk = null;
 /** @type {any[]} */
 let notes = [];
+/** The operators' lines of the watched chat that were kept for the knowledge base. @type {Set<number>} */
+let learnt = new Set();
 let isNote = false;
 let connection = "connecting";
 let sentence = "";
@@ -170,6 +172,12 @@ function onFrame(/** @type {any} */ frame) {
       visitor = frame.visitor;
       watchedDesk = frame.desk;
       notes = frame.notes;
+      learnt = new Set(frame.learnt);
+      break;
+    case EVENTS.LEARNT:
+      if (frame.chat_id !== current || learnt.has(frame.seq)) return;
+      learnt = new Set([...learnt, frame.seq]);
+      parts.live.textContent = texts.learnt;
       break;
     case EVENTS.NOTE:
       if (frame.chat_id === current && !notes.some((note) => note.note_id === frame.note.note_id)) {
@@ -251,6 +259,7 @@ function open(/** @type {string | null} */ chatId) {
   transcript = emptyTranscript();
   visitor = watchedDesk = null;
   notes = [];
+  learnt = new Set();
   notice = "";
   commandedAt = 0;
   visitorTyping = false;
@@ -406,6 +415,11 @@ function drawChat() {
       texts,
       language,
       visitorTyping,
+      learnt,
+      onLearn(seq) {
+        notice = socket.send({ type: OPERATOR_COMMANDS.LEARN, chat_id: current, seq }) ? "" : texts.lost;
+        render();
+      },
       onAgain(clientId) {
         composer.value = outbox.discard(clientId);
         composer.focus();

@@ -11,9 +11,15 @@ import { draftNodes } from "../shared/prose.js";
  * @param {any[]} notes
  * @param {import("./outbox.js").Own[]} own
  * @param {{texts: Record<string, string>, language: string, visitorTyping: boolean,
+ *   learnt: Set<number>, onLearn: (seq: number) => void,
  *   onAgain: (clientId: string) => void}} setting
  */
-export function dialogueNodes(transcript, notes, own, { texts, language, visitorTyping, onAgain }) {
+export function dialogueNodes(
+  transcript,
+  notes,
+  own,
+  { texts, language, visitorTyping, learnt, onLearn, onAgain },
+) {
   const full = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
   const short = new Intl.DateTimeFormat(language, { timeStyle: "short" });
   const today = new Date().toDateString();
@@ -24,6 +30,20 @@ export function dialogueNodes(transcript, notes, own, { texts, language, visitor
   };
 
   const names = { user: texts.visitor, assistant: texts.assistant, operator: "", system: "" };
+
+  const firstAsked = transcript.lines.find((line) => line.role === "user")?.seq ?? Infinity;
+  /** What an operator answered may be kept; what was kept says so. */
+  const learnNode = (/** @type {Line} */ line) => {
+    if (line.role !== "operator" || line.seq < firstAsked) return null;
+    if (learnt.has(line.seq)) {
+      return el("footer", { tabindex: -1, "data-focus": `learn-${line.seq}`, text: `✓ ${texts.learnt}` });
+    }
+    return el(
+      "footer",
+      {},
+      el("button", { type: "button", class: "button small", title: texts.learn_hint, "data-focus": `learn-${line.seq}`, on: { click: () => onLearn(line.seq) }, text: texts.learn }),
+    );
+  };
 
   const lineNode = (/** @type {Line} */ line) => {
     if (line.role === "system") {
@@ -56,6 +76,7 @@ export function dialogueNodes(transcript, notes, own, { texts, language, visitor
             el("ol", {}, ...line.sources.map((source) => el("li", {}, el("span", { text: source.title }), source.quote ? el("blockquote", { text: source.quote }) : null))),
           )
         : null,
+      learnNode(line),
     );
   };
 
