@@ -96,6 +96,15 @@ def test_page_shows_the_questions_the_chats_and_what_is_near(acme: House, gap: S
     assert action("reopen", gap) not in page.text
 
 
+def test_nothing_is_changed_in_place(acme: House, gap: Suggestion) -> None:
+    address = reverse("admin:knowledge_suggestion_change", args=[gap.pk])
+    client = client_of(acme.owner)
+    assert not client.get(address).context["adminform"].form.fields
+    client.post(address, {"status": "accepted", "question": "Cats?", "_save": "1"})
+    gap.refresh_from_db()
+    assert (gap.status, gap.question) == ("open", "Can I bring my dog?")
+
+
 def test_owner_edits_and_accepts(acme: House, gap: Suggestion) -> None:
     client = client_of(acme.owner)
     form = client.get(action("accept", gap)).context["form"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +16,7 @@ from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, path, reverse
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 import ai
@@ -35,10 +35,10 @@ LONGEST = retrieval.LONGEST_QUESTION
 class TrialForm(forms.Form):
     """A question, what was asked before it, and who is to answer."""
 
-    question = forms.CharField(label=_lazy("Question"), max_length=LONGEST)
-    before = forms.CharField(label=_lazy("Asked before it"), max_length=LONGEST, required=False)
+    question = forms.CharField(label=_("Question"), max_length=LONGEST)
+    before = forms.CharField(label=_("Asked before it"), max_length=LONGEST, required=False)
     agent: Any = forms.ModelChoiceField(
-        label=_lazy("Agent"), queryset=None, required=False, empty_label=_lazy("any knowledge")
+        label=_("Agent"), queryset=None, required=False, empty_label=_("any knowledge")
     )
 
     def __init__(self, organization: Organization, *args: Any, **kwargs: Any) -> None:
@@ -112,7 +112,8 @@ def _tried(organization: Organization, asked: dict[str, Any], with_model: bool) 
 
 
 def _trouble(error: AIError) -> str:
-    return _("The model could not be asked (%(code)s). Try again later.") % {"code": error.code}
+    sentence = _("The model could not be asked (%(code)s). Try again later.")
+    return str(sentence) % {"code": error.code}
 
 
 def search(
@@ -149,22 +150,15 @@ def _row(one: retrieval.Found, asked: frozenset[str]) -> dict[str, Any]:
         address = reverse(f"admin:knowledge_{model}_change", args=[one.item_id])
     except NoReverseMatch:
         address = ""
-    words = [
-        word
-        for word in dict.fromkeys(f"{one.title} {one.text}".split())
-        if clusters.words(word) & asked
-    ]
-    return {"found": one, "address": address, "words": ", ".join(_bare(words))[:200]}
-
-
-def _bare(words: list[str]) -> list[str]:
-    return list(dict.fromkeys(word.strip('.,:;!?()«»"*_[]#—-').lower() for word in words))
+    said = re.findall(r"\w+", f"{one.title} {one.text}".lower())
+    words = [word for word in dict.fromkeys(said) if clusters.words(word) & asked]
+    return {"found": one, "address": address, "words": ", ".join(words[:12])}
 
 
 def _alone(found: tuple[retrieval.Found, ...]) -> str:
     """What knowledge alone would say, of the page and of host code's facts nothing known."""
     if not found:
-        return _("I do not know that. Shall I ask a person to help?")
+        return str(_("I do not know that. Shall I ask a person to help?"))
     return found[0].answer or found[0].text
 
 

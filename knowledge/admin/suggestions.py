@@ -86,7 +86,7 @@ class MergeForm(forms.Form):
     """The entry that learns other ways to ask it."""
 
     entry: Any = forms.ModelChoiceField(
-        label=_("FAQ entry"),
+        label=_("Entry that answers it"),
         queryset=None,
         empty_label=None,
         widget=UnfoldAdminRadioSelectWidget,
@@ -129,16 +129,20 @@ class StatusFilter(admin.SimpleListFilter):
 class SuggestionAdmin(ScopedAdmin):
     """Entries that are missing: what visitors asked in vain, and what operators answered."""
 
-    list_display = ["question", "asked_count", "origin", "language", "last_asked_at", "has_answer"]
+    list_display = ["question", "times_asked", "origin", "language", "last_asked_at", "has_answer"]
     list_filter = [StatusFilter, "origin", "language"]
     search_fields = ["question", "answer", "questions__text"]
     ordering = ["-asked_count", "-last_asked_at", "-pk"]
-    fields: list[str] = []
     actions_detail = ["accept", "merge", "dismiss", "reopen"]
     change_form_outer_before_template = "knowledge/suggestion.html"
 
     class Media:
         css = {"all": ["admin/findings.css"]}
+
+    @admin.display(description=_("times asked"), ordering="asked_count")
+    def times_asked(self, suggestion: Suggestion) -> int:
+        """How often visitors asked it."""
+        return suggestion.asked_count
 
     @admin.display(description=_("draft"), boolean=True)
     def has_answer(self, suggestion: Suggestion) -> bool:
@@ -152,6 +156,13 @@ class SuggestionAdmin(ScopedAdmin):
     def has_settle_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may decide what becomes of one."""
         return self.has_change_permission(request, obj)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Nothing is edited in place."""
+        return []
+
+    def store(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save nothing: a row read a while ago would undo what was counted since."""
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         """What can be done in the row's state."""
@@ -258,7 +269,7 @@ class SuggestionAdmin(ScopedAdmin):
         messages.warning(request, error.messages[0])
         return redirect("admin:knowledge_suggestion_change", row.pk)
 
-    @action(description=_("Dismiss"), permissions=["settle"], icon="block", url_path="dismiss")
+    @action(description=_("Dismiss for good"), permissions=["settle"], icon="block", url_path="dismiss")
     def dismiss(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Put it aside for good."""
         row = self.own_row(request, object_id)
@@ -266,9 +277,9 @@ class SuggestionAdmin(ScopedAdmin):
             return self.ask(
                 request,
                 row,
-                title=_("Dismiss"),
+                title=_("Dismiss for good"),
                 text=_("Similar questions will join it and not come back as new ones."),
-                button=_("Dismiss"),
+                button=_("Dismiss for good"),
             )
         try:
             suggestions.dismiss(row)
