@@ -255,7 +255,8 @@ def test_trying_a_question_shows_what_is_found_and_said(acme: House) -> None:
     entry = teach(acme, "How can I pay?", "By **card**.")
     teach(acme, "Can I bring my dog?", "Yes.")
     page = client_of(acme.owner).get(
-        reverse("admin:knowledge_try"), {"question": "how can I pay", "agent": acme.agent.pk}
+        reverse("admin:knowledge_try"),
+        {"question": "how can I pay", "agent": str(acme.agent.pk)},
     )
     assert page.context["trial"].result.is_sure
     [row, *_rest] = page.context["rows"]

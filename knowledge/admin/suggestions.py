@@ -129,7 +129,14 @@ class StatusFilter(admin.SimpleListFilter):
 class SuggestionAdmin(ScopedAdmin):
     """Entries that are missing: what visitors asked in vain, and what operators answered."""
 
-    list_display = ["question", "times_asked", "origin", "language", "last_asked_at", "has_answer"]
+    list_display = [
+        "question",
+        "times_asked",
+        "origin",
+        "language",
+        "last_asked_at",
+        "has_answer",
+    ]
     list_filter = [StatusFilter, "origin", "language"]
     search_fields = ["question", "answer", "questions__text"]
     ordering = ["-asked_count", "-last_asked_at", "-pk"]
@@ -269,7 +276,12 @@ class SuggestionAdmin(ScopedAdmin):
         messages.warning(request, error.messages[0])
         return redirect("admin:knowledge_suggestion_change", row.pk)
 
-    @action(description=_("Dismiss for good"), permissions=["settle"], icon="block", url_path="dismiss")
+    @action(
+        description=_("Dismiss for good"),
+        permissions=["settle"],
+        icon="block",
+        url_path="dismiss",
+    )
     def dismiss(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Put it aside for good."""
         row = self.own_row(request, object_id)
