@@ -393,3 +393,45 @@ def test_refused_key_is_not_tried_again(ask: Any, model: ScriptedModel) -> None:
     assert answer().status == "failed"
     chat.refresh_from_db()
     assert chat.mode == "waiting"
+
+
+# --- follow-up questions ------------------------------------------------------------------------
+
+
+def test_follow_up_is_answered_from_what_it_leans_on(acme: Any, ask: Any) -> None:
+    teach(acme, "Do you have tours on Saturday?", "At ten.")
+    teach(acme, "Do you have tours on Sunday?", "At noon.")
+    chat = ask("Do you have tours on Saturday?").chat
+    assert answer().rewritten == ""
+    ask("and on Sunday?")
+    turn = answer()
+    assert turn.rewritten == "Do you have tours on Sunday"
+    assert last(chat).content == "At noon."
+
+
+def test_model_makes_a_follow_up_whole_before_it_answers(
+    acme: Any, ask: Any, model: ScriptedModel
+) -> None:
+    teach(acme, "Do you have tours on Sunday?", "At noon.")
+    model.enqueue("Every day.")
+    chat = ask("Do you have tours on Saturday at all, and which of them are long?").chat
+    answer()
+    assert len(model.requests) == 1, "a question that stands alone pays for nothing"
+    model.enqueue("Do you have tours on Sunday?")
+    ask("and on Sunday?")
+    turn = answer()
+    assert turn.rewritten == "Do you have tours on Sunday?"
+    assert last(chat).content == "At noon."
+
+
+def test_follow_up_is_answered_though_the_model_cannot_make_it_whole(
+    acme: Any, ask: Any, model: ScriptedModel
+) -> None:
+    teach(acme, "Do you have tours on Sunday?", "At noon.")
+    model.enqueue("At ten.")
+    chat = ask("Do you have tours on Saturday?").chat
+    answer()
+    model.enqueue(LOST)
+    ask("and on Sunday?")
+    assert answer().rewritten == "Do you have tours on Sunday"
+    assert last(chat).content == "At noon."
