@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from chat import markdown, waiting
+from chat import waiting
 from chat.models import Chat, ContactRequest, Handoff, Message, Note, Turn
 from chat.protocol import (
     PAGE_SIZE,
@@ -26,6 +26,7 @@ from chat.protocol import (
     Source,
     VisitorFacts,
 )
+from knowledge import markdown
 from organizations.models import Widget
 
 

@@ -174,7 +174,7 @@ class ChatAdmin(ReadOnlyAdmin):
         for line in lines:
             is_asked = is_asked or line.role == Message.Role.USER
             body = snapshots.message_body(line, chat.session.widget)
-            # `chat.markdown` has sanitised it for the visitor already.
+            # `knowledge.markdown` has sanitised it for the visitor already.
             html = mark_safe(body.html)  # noqa: S308
             learning = {
                 "may_learn": is_asked and line.role == Message.Role.OPERATOR,
