@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar, cast
 
 from celery import current_app
+from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from kombu.exceptions import OperationalError
 
-from knowledge import revisions
+from knowledge import documents, revisions
 from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, WebPage
+from knowledge.reasons import reason
 from knowledge.written import FIELDS
 from organizations.models import Member, Organization
 
@@ -63,6 +66,8 @@ def save(item: K, by: Member | None = None) -> K:
     """
     item.full_clean()
     with transaction.atomic():
+        if isinstance(item, Document):
+            _take_file(item)
         before = revisions.stored([item])
         is_changed = _take_hash(item)
         item.save()
@@ -121,6 +126,28 @@ def index_again(item: Knowledge) -> None:
         _index_on_commit(item)
 
 
+def _take_file(document: Document) -> None:
+    """Keep a new file under a name of its own, and drop the one before when all is committed."""
+    upload: Any = document.file
+    if not upload or upload._committed:
+        return
+    check_file(upload.file.file, upload.name)
+    rows = Document.objects.of(document.organization).filter(pk=document.pk).select_for_update()
+    before = rows.values_list("file", flat=True).first()
+    upload.save(upload.name, upload.file, save=False)
+    if before:
+        transaction.on_commit(lambda: upload.storage.delete(before))
+
+
+def check_file(file: Any, name: str) -> None:
+    """Refuse a file that needs no worker to be refused; raises ValidationError."""
+    try:
+        documents.check(cast(BinaryIO, file), name, settings.DOCUMENT_MAX_BYTES)
+    except documents.Unreadable as error:
+        refusal = ValidationError(reason(error.code), code=error.code)
+        raise ValidationError({"file": refusal}) from error
+
+
 def content_hash(item: Knowledge) -> str:
     """What a piece's passages are made of, as one number."""
     if isinstance(item, FAQEntry):
@@ -128,7 +155,8 @@ def content_hash(item: Knowledge) -> str:
     elif isinstance(item, Article | WebPage):
         parts = [item.title, item.body]
     elif isinstance(item, Document):
-        parts = [item.title, item.file.name or "", str(item.file.size if item.file else 0)]
+        # Every upload has a name that no other had.
+        parts = [item.title, item.file.name or ""]
     else:
         raise TypeError(type(item).__name__)
     return hashlib.sha256("\0".join([item.language, *parts]).encode()).hexdigest()

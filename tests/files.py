@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import tempfile
+from collections.abc import Sequence
+from typing import BinaryIO, cast
 
 import docx
 import pypdf
@@ -19,6 +22,11 @@ def pdf(text: str) -> bytes:
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(drawing), drawing),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
+    return pdf_of(objects)
+
+
+def pdf_of(objects: Sequence[bytes]) -> bytes:
+    """A PDF of these objects, numbered from 1, which is the catalogue."""
     out, places = bytearray(b"%PDF-1.4\n"), []
     for number, body in enumerate(objects, 1):
         places.append(len(out))
@@ -31,6 +39,14 @@ def pdf(text: str) -> bytes:
         table,
     )
     return bytes(out)
+
+
+def on_disk(data: bytes) -> BinaryIO:
+    """A real file with this in it."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115
+    file.write(data)
+    file.seek(0)
+    return cast(BinaryIO, file)
 
 
 def empty_pdf(password: str = "") -> bytes:

@@ -215,7 +215,7 @@ VISITOR_TOKEN_DAYS = env.int("VISITOR_TOKEN_DAYS", default=30)
 SESSION_IDLE_HOURS = env.int("SESSION_IDLE_HOURS", default=168)
 PING_SECONDS = env.float("PING_SECONDS", default=15.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-DOCUMENT_MAX_BYTES = env.int("DOCUMENT_MAX_BYTES", default=10 * 1024 * 1024)
+DOCUMENT_MAX_BYTES = env.int("DOCUMENT_MAX_BYTES", default=50 * 1024 * 1024)
 
 # --- languages and time -----------------------------------------------------------------------
 

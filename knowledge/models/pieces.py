@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from pathlib import PurePosixPath
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import FileExtensionValidator, MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from knowledge.models.base import Category, Knowledge
@@ -17,7 +20,9 @@ from organizations.scoping import OrganizationOwned
 
 MAX_PHRASINGS = 50
 MAX_KEYWORDS = 30
-FILE_TYPES = ["pdf", "docx", "txt", "md"]
+# What people are shown; what a file is, its content says (`knowledge.documents.kinds`).
+FILE_TYPES = ["pdf", "docx", "txt", "md", "html", "csv"]
+_TOKEN = re.compile(r"^[0-9a-f]{12}-")
 
 
 def validate_phrasings(value: Any) -> None:
@@ -39,6 +44,18 @@ def validate_keywords(value: Any) -> None:
 def new_key() -> str:
     """A name for an entry; the letters keep programs of tables from taking it for a number."""
     return f"faq-{secrets.token_hex(6)}"
+
+
+def folded(lines: list[str], but: str = "") -> list[str]:
+    """The lines without empty ones and repeats (of `but`, too), whatever their case and spaces."""
+    kept = {_fold(but): ""}
+    for line in lines:
+        kept.setdefault(_fold(line), " ".join(line.split()))
+    return [line for line in kept.values() if line]
+
+
+def _fold(line: str) -> str:
+    return " ".join(line.split()).casefold()
 
 
 class FAQEntry(Knowledge):
@@ -75,6 +92,12 @@ class FAQEntry(Knowledge):
     def __str__(self) -> str:
         return self.question
 
+    def clean(self) -> None:
+        """Fold what says the same twice: repeats, empty lines, the question among its phrasings."""
+        super().clean()
+        self.phrasings = folded(self.phrasings or [], but=self.question or "")
+        self.keywords = folded(self.keywords or [])
+
 
 class Article(Knowledge):
     """A page the owner writes, in Markdown."""
@@ -91,15 +114,19 @@ class Article(Knowledge):
         return self.title
 
 
+def place_of_document(document: Document, name: str) -> str:
+    """Where a new file lies: never where another has lain, so that no old reading fits it."""
+    own = PurePosixPath(name.replace("\\", "/").replace("\0", "")).name
+    # Disks count a name in bytes, and the ending is what people know a file by.
+    stem, ending = PurePosixPath(own).stem[:50], PurePosixPath(own).suffix[:8]
+    return f"documents/{timezone.now():%Y/%m}/{secrets.token_hex(6)}-{stem}{ending}"
+
+
 class Document(Knowledge):
     """A file the owner uploads."""
 
     title = models.CharField(_("title"), max_length=200)
-    file = models.FileField(
-        _("file"),
-        upload_to="documents/%Y/%m/",
-        validators=[FileExtensionValidator(FILE_TYPES)],
-    )
+    file = models.FileField(_("file"), upload_to=place_of_document, max_length=200)
 
     class Meta:
         verbose_name = _("document")
@@ -107,6 +134,11 @@ class Document(Knowledge):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def file_name(self) -> str:
+        """The file's name as its owner knows it."""
+        return _TOKEN.sub("", PurePosixPath(self.file.name or "").name)
 
 
 class WebSource(OrganizationOwned):
