@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
@@ -35,17 +34,9 @@ def iso(moment: datetime | None) -> str:
     return moment.astimezone(timezone.get_default_timezone()).isoformat() if moment else ""
 
 
-def link_hosts(widget: Widget) -> set[str]:
-    """The hosts a rendered link may lead to: our own and the widget's sites."""
-    hosts = {urlsplit(site).hostname or "" for site in widget.allowed_sites if site != "*"}
-    hosts |= {host.lstrip(".") for host in settings.ALLOWED_HOSTS if host != "*"}
-    hosts.add(urlsplit(settings.PUBLIC_URL).hostname or "")
-    return hosts - {""}
-
-
 def message_body(message: Message, widget: Widget) -> MessageBody:
     """A line as a client shows it."""
-    hosts = link_hosts(widget)
+    hosts = markdown.hosts_of(widget)
     sources = [
         Source(title=s["title"], url=s.get("url", ""), quote=s.get("quote", ""))
         for s in message.sources

@@ -6,8 +6,11 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 import nh3
+from django.conf import settings
 from django.utils.html import escape, linebreaks
 from markdown_it import MarkdownIt
+
+from organizations.models import Organization, Widget
 
 _parser = MarkdownIt("commonmark", {"html": False, "linkify": True}).enable(
     ["table", "strikethrough", "linkify"]
@@ -41,6 +44,20 @@ def render(text: str, hosts: Collection[str] = ()) -> str:
         link_rel="noopener noreferrer nofollow",
         set_tag_attribute_values={"a": {"target": "_blank"}},
     ).strip()
+
+
+def hosts_of(widget: Widget) -> set[str]:
+    """The hosts a rendered link may lead to: our own and the widget's sites."""
+    hosts = {urlsplit(site).hostname or "" for site in widget.allowed_sites if site != "*"}
+    hosts |= {host.lstrip(".") for host in settings.ALLOWED_HOSTS if host != "*"}
+    hosts.add(urlsplit(settings.PUBLIC_URL).hostname or "")
+    return hosts - {""}
+
+
+def preview(text: str, organization: Organization) -> str:
+    """The HTML that visitors of any of the organization's widgets may be shown."""
+    widgets = Widget.objects.of(organization)
+    return render(text, set().union(*(hosts_of(widget) for widget in widgets)))
 
 
 def plain(text: str) -> str:
