@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +15,16 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from knowledge import documents, entries, indexing, reasons, retrieval
+from knowledge import documents, entries, indexing, reasons, retrieval, tasks
 from knowledge.documents import child
 from knowledge.models import Document, Knowledge, Passage
 from tests import files
 from tests.conftest import House
 from tests.hostile_files import HOSTILE, Hostile
+from tests.processes import started
+from tests.product import wait_until
+from webassistant.boot import processes
+from webassistant.boot.child import Child
 
 WORDS = "Tickets are refunded within seven days"
 
@@ -248,3 +256,57 @@ def test_deleted_document_leaves_neither_file_nor_passage(
         assert path.exists()
     assert not path.exists()
     assert not Passage.unscoped.exists()
+
+
+# --- the worker dies ------------------------------------------------------------------------------
+
+
+def indexing_worker(folder: Path) -> AbstractContextManager[Child]:
+    """The worker of the indexing queue, as the product starts it, on the tests' database."""
+    process = next(p for p in processes.workers(folder) if p.name == "indexing")
+    return started("indexing", process.arguments, folder)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_worker_leaves_everything_to_be_indexed_once(
+    tmp_path: Path, acme: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_text = "".join(f"## Part {n}\n\n{'Words and words. ' * 50}\n\n" for n in range(2000))
+    document = upload(acme, long_text.encode(), "long.md")
+    answers = [
+        entries.create_faq(acme.organization, question=f"Is it {n}?", answer="Yes", language="en")
+        for n in range(20)
+    ]
+
+    def is_under_way() -> bool:
+        document.refresh_from_db()
+        return 10 < (document.progress or 0) < 90
+
+    with indexing_worker(tmp_path) as worker:
+        wait_until(is_under_way, "the document is being indexed")
+        os.killpg(worker.process.pid, signal.SIGKILL)
+        worker.process.wait()
+    document.refresh_from_db()
+    assert document.status == Knowledge.Status.PENDING
+    assert texts(document) == []
+
+    def are_ready() -> bool:
+        assert worker.is_alive()
+        pieces = [document, *answers]
+        for piece in pieces:
+            piece.refresh_from_db()
+        return all(piece.status == Knowledge.Status.READY for piece in pieces)
+
+    with indexing_worker(tmp_path) as worker:
+        # What the clock does every half minute, for what is older than its patience; twice, so
+        # that whatever was sent already is sent again.
+        monkeypatch.setattr(tasks, "PATIENCE", timedelta(0))
+        for _time in range(2):
+            tasks.index_pending()
+        wait_until(are_ready, "all are indexed")
+    assert len(texts(document)) == 2000
+    positions = Passage.unscoped.filter(document=document).values_list("position", flat=True)
+    assert sorted(positions) == list(range(2000))
+    for answer in answers:
+        assert Passage.unscoped.filter(faq=answer).count() == 1
+    assert document.progress is None
