@@ -170,11 +170,12 @@ class TranslationsField(forms.MultiValueField):
 
 
 class LinesField(forms.CharField):
-    """A list of short texts, one in a line."""
+    """A list of short texts, one in a line; empty lines and repeats are dropped."""
 
     widget = UnfoldAdminTextareaWidget
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, longest: int | None = None, **kwargs: Any) -> None:
+        self.longest = longest
         kwargs.setdefault("required", False)
         super().__init__(**kwargs)
 
@@ -183,15 +184,34 @@ class LinesField(forms.CharField):
         return "\n".join(value) if isinstance(value, list) else value
 
     def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
-        """The lines as a list, without empty ones and repeats, and without a slash at the end."""
-        lines = [line.strip().rstrip("/") for line in str(value or "").splitlines()]
+        """The lines as a list."""
+        lines = [self.clean_line(line) for line in str(value or "").splitlines()]
         return list(dict.fromkeys(line for line in lines if line))
 
+    def clean_line(self, line: str) -> str:
+        """A line without the spaces around it."""
+        return line.strip()
+
     def validate(self, value: Any) -> None:
-        """Each entry is checked by the model's own validators."""
+        """Name the line that is too long; the rest is checked by the model's own validators."""
+        for line in value:
+            if self.longest and len(line) > self.longest:
+                raise ValidationError(
+                    _("Longer than %(longest)s characters: “%(line)s…”"),
+                    code="line_too_long",
+                    params={"longest": self.longest, "line": line[:40]},
+                )
 
     def run_validators(self, value: Any) -> None:
-        """Each entry is checked by the model's own validators."""
+        """The list is checked by the model's own validators."""
+
+
+class SitesField(LinesField):
+    """Addresses of sites, one in a line."""
+
+    def clean_line(self, line: str) -> str:
+        """A site without a slash at its end."""
+        return line.strip().rstrip("/")
 
 
 def _timezones() -> list[tuple[str, str]]:
@@ -213,7 +233,7 @@ class WidgetForm(forms.ModelForm):  # type: ignore[type-arg]
     timezone = forms.ChoiceField(
         label=_("Time zone"), choices=_timezones, widget=UnfoldAdminSelect2Widget
     )
-    allowed_sites = LinesField(
+    allowed_sites = SitesField(
         label=_("Allowed sites"),
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text=Widget._meta.get_field("allowed_sites").help_text,

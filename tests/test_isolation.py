@@ -158,7 +158,7 @@ def test_lists_hold_own_rows_only(
             address = reverse(f"admin:{page.name}")
             for query in ({}, {"q": word_of(globex)}):
                 response = client.get(address, query)
-                assert response.status_code in {200, 403}, address
+                assert response.status_code in {200, 403, 405}, address
                 if response.status_code == 200 and "cl" in (response.context or {}):
                     shown = response.context["cl"].queryset.values_list("organization", flat=True)
                     assert set(shown) <= {acme.organization.pk}, address
@@ -285,7 +285,7 @@ def test_a_superuser_without_membership_sees_nothing_that_was_said(
             if model in (Member, Organization, User):
                 assert response.status_code in {200, 302, 403}, page.name
             else:
-                assert response.status_code in {302, 403}, page.name
+                assert response.status_code in {302, 403, 405}, page.name
 
 
 def test_the_organization_page_is_ones_own(acme: House, globex: House) -> None:

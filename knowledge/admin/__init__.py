@@ -1,5 +1,13 @@
 """The admin pages of knowledge, a file for each part."""
 
-from knowledge.admin import checkup, imports, pieces, popular, suggestions, web
+from knowledge.admin import (
+    categories,
+    checkup,
+    imports,
+    pieces,
+    popular,
+    suggestions,
+    web,
+)
 
-__all__ = ["checkup", "imports", "pieces", "popular", "suggestions", "web"]
+__all__ = ["categories", "checkup", "imports", "pieces", "popular", "suggestions", "web"]

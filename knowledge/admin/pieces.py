@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, ForeignKey, Q, QuerySet
+from django.forms.widgets import Script
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from unfold.decorators import action
 
-from knowledge import entries
+from knowledge import categories, entries, markdown
 from knowledge.admin.exports import EXPORTS, Exported
+from knowledge.admin.forms import STYLES, ArticleForm, DocumentForm, FAQEntryForm
 from knowledge.admin.revisions import VersionedAdmin
 from knowledge.models import Article, Category, ContextEntry, Document, FAQEntry, Knowledge, Passage
 from knowledge.reasons import reason
@@ -22,19 +28,36 @@ from organizations import access, dashboard
 from organizations.admin import OwnFilter, ScopedAdmin
 from organizations.models import Member
 
+# So many passages are shown under a text, and so many rows are asked for at once.
+SHOWN = 100
+
 
 class KnowledgeAdmin(ScopedAdmin):
     """What the pages of entries, articles and documents share."""
+
+    class Media:
+        css = STYLES
+        js = [Script("admin/indexing.js", type="module")]
 
     list_filter = ["status", "is_active", "language", ("category", OwnFilter)]
     list_select_related = ["category"]
     ordering = ["-updated_at"]
     readonly_fields = ["indexing_state", "indexed_at", "updated_at"]
     actions = ["activate", "deactivate", "index_again"]
-    list_after = ["category", "language", "priority", "is_active", "indexing_state"]
+    actions_detail = ["index_once_more"]
+    list_after = [
+        *("category", "language", "priority", "is_active"),
+        *("views_count", "helped", "indexing_state"),
+    ]
     settings = (
         _("Use"),
-        {"fields": [("category", "language"), ("priority", "is_active")]},
+        {
+            "fields": [
+                ("category", "language"),
+                ("priority", "is_active"),
+                ("valid_from", "valid_until"),
+            ]
+        },
     )
     state = (_("Indexing"), {"fields": [("indexing_state", "indexed_at", "updated_at")]})
 
@@ -42,13 +65,99 @@ class KnowledgeAdmin(ScopedAdmin):
         """Save through the verb, which has the piece indexed."""
         entries.save(obj, access.member_of(request.user))
 
+    def get_urls(self) -> list[URLPattern]:
+        """The page that tells how far the indexing came."""
+        view = self.admin_site.admin_view(self.progress)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_progress"
+        return [path("progress/", view, name=name), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Own rows with their shelves, in one query."""
+        return super().get_queryset(request).select_related("category__parent")
+
+    def formfield_for_foreignkey(
+        self, field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Categories in the order in which their owner has put them."""
+        if field.related_model is Category:
+            kwargs["queryset"] = categories.in_order(self.own_rows(request, Category))
+        return super().formfield_for_foreignkey(field, request, **kwargs)
+
+    def progress(self, request: HttpRequest) -> JsonResponse:
+        """How far the indexing of the asked rows came, as the pages show it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = [int(word) for word in request.GET.get("ids", "").split(",") if word.isdecimal()]
+        rows = self.get_queryset(request).filter(pk__in=[pk for pk in asked if pk < 2**63][:SHOWN])
+        states = {
+            row.pk: {
+                "status": row.status,
+                "html": self._state(row),
+                "text": f"{row}: {_words(row)}",
+            }
+            for row in rows
+        }
+        return JsonResponse(states)
+
     @admin.display(description=_("indexing"), ordering="status")
     def indexing_state(self, item: Knowledge) -> SafeString:
-        """Pending, ready, or failed with the reason."""
-        label = item.get_status_display()
-        if item.status == Knowledge.Status.FAILED:
-            label = f"{label}: {reason(item.error)}"
-        return format_html('<span class="state-{}">{}</span>', item.status, label)
+        """Pending (and how far), ready, or failed with the reason; brought up to date by itself."""
+        if item.pk is None:
+            return format_html("{}", "–")
+        address = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_progress")
+        return format_html(
+            '<span data-indexing="{}" data-status="{}" data-address="{}">{}</span>',
+            item.pk,
+            item.status,
+            address,
+            self._state(item),
+        )
+
+    def _state(self, item: Knowledge) -> SafeString:
+        words = format_html('<span class="state-{}">{}</span>', item.status, _words(item))
+        if item.status != Knowledge.Status.PENDING or item.progress is None:
+            return words
+        return format_html(
+            '{} <progress max="100" value="{}" aria-label="{}"></progress>',
+            words,
+            item.progress,
+            _("indexing"),
+        )
+
+    @admin.display(description=_("helped / not"), ordering="helpful_count")
+    def helped(self, item: Knowledge) -> str:
+        """What visitors' thumbs say."""
+        return f"{item.helpful_count} / {item.not_helpful_count}"
+
+    @admin.display(description=_("passages"))
+    def became(self, item: Knowledge) -> str:
+        """What the text became, which is what is searched."""
+        passages = Passage.unscoped.none()
+        if item.pk:
+            own = Passage.objects.of(item.organization).filter(**{entries.kind_of(item): item})
+            passages = own.order_by("position")
+        shown = list(passages.only("heading", "text")[:SHOWN])
+        context = {
+            "passages": shown,
+            "count": passages.count() if len(shown) == SHOWN else len(shown),
+        }
+        return render_to_string("admin/knowledge_passages.html", context)
+
+    @action(description=_("Index again"), permissions=["change"], icon="refresh")
+    def index_once_more(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Have this row indexed anew."""
+        item = self.own_row(request, object_id)
+        if request.method != "POST":
+            return self.ask(
+                request,
+                item,
+                title=_("Index again"),
+                text=_("What is there now is found until the new passages are ready."),
+                button=_("Index again"),
+            )
+        entries.index_again(item)
+        messages.success(request, _("It is being indexed."))
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", item.pk)
 
     @admin.action(description=_("Let the assistant use them"), permissions=["change"])
     def activate(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
@@ -80,15 +189,26 @@ class KnowledgeAdmin(ScopedAdmin):
         )
 
 
+def _words(item: Knowledge) -> str:
+    """The state of a row, with the reason or how far it came."""
+    label = item.get_status_display()
+    if item.status == Knowledge.Status.FAILED:
+        return f"{label}: {reason(item.error)}"
+    if item.status == Knowledge.Status.PENDING and item.progress is not None:
+        return f"{label}: {item.progress} %"
+    return label
+
+
 @admin.register(FAQEntry)
 class FAQEntryAdmin(Exported, VersionedAdmin, KnowledgeAdmin):
     """Questions and the words that answer them."""
 
+    form = FAQEntryForm
     list_display = ["question", *KnowledgeAdmin.list_after]
-    search_fields = ["question", "answer"]
+    search_fields = ["question", "phrasings", "answer"]
     actions = [*KnowledgeAdmin.actions, *EXPORTS]
     fieldsets = [
-        (None, {"fields": ["question", "answer"]}),
+        (None, {"fields": ["question", "phrasings", "answer", "keywords"]}),
         KnowledgeAdmin.settings,
         KnowledgeAdmin.state,
     ]
@@ -98,46 +218,67 @@ class FAQEntryAdmin(Exported, VersionedAdmin, KnowledgeAdmin):
 class ArticleAdmin(VersionedAdmin, KnowledgeAdmin):
     """Pages of the owner's own."""
 
+    form = ArticleForm
     list_display = ["title", *KnowledgeAdmin.list_after]
     search_fields = ["title", "body"]
+    readonly_fields = [*KnowledgeAdmin.readonly_fields, "became"]
     fieldsets = [
-        (None, {"fields": ["title", "body", "url"]}),
+        (None, {"fields": ["title", "body", "became", "url"]}),
         KnowledgeAdmin.settings,
         KnowledgeAdmin.state,
     ]
+
+    def get_urls(self) -> list[URLPattern]:
+        """The page that makes previews, of entries' answers too."""
+        view = self.admin_site.admin_view(self.preview)
+        return [path("preview/", view, name="knowledge_article_preview"), *super().get_urls()]
+
+    def preview(self, request: HttpRequest) -> JsonResponse:
+        """Markdown as visitors will see it."""
+        organization = self.organization_of(request)
+        if organization is None or not self.has_change_permission(request):
+            raise PermissionDenied
+        return JsonResponse({"html": markdown.preview(request.POST.get("text", ""), organization)})
 
 
 @admin.register(Document)
 class DocumentAdmin(KnowledgeAdmin):
     """Uploaded files."""
 
+    form = DocumentForm
     list_display = ["title", *KnowledgeAdmin.list_after]
     search_fields = ["title", "file"]
+    readonly_fields = [*KnowledgeAdmin.readonly_fields, "became"]
     fieldsets = [
-        (None, {"fields": ["title", "file"]}),
+        (None, {"fields": ["file", "title"]}),
         KnowledgeAdmin.settings,
         KnowledgeAdmin.state,
+        (_("Passages"), {"fields": ["became"]}),
     ]
 
+    def get_urls(self) -> list[URLPattern]:
+        """The page that gives the file back."""
+        view = self.admin_site.admin_view(self.file)
+        return [
+            path("<path:object_id>/file/", view, name="knowledge_document_file"),
+            *super().get_urls(),
+        ]
 
-@admin.register(Category)
-class CategoryAdmin(ScopedAdmin):
-    """Shelves, and which agents may take from them."""
-
-    list_display = ["name", "agents_that_may"]
-    search_fields = ["name"]
-    filter_horizontal = ["agents"]
-    ordering = ["name"]
-
-    @admin.display(description=_("agents that may use it"))
-    def agents_that_may(self, category: Category) -> str:
-        """The agents' names, or every one."""
-        names = [agent.name for agent in category.agents.all()]
-        return ", ".join(names) if names else str(_("every agent"))
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Own rows with their agents, in two queries."""
-        return super().get_queryset(request).prefetch_related("agents")
+    def file(self, request: HttpRequest, object_id: str) -> FileResponse:
+        """The file as it was uploaded, to be saved and never shown: it may be a page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        document = self.own_row(request, object_id)
+        try:
+            content = document.file.open("rb")
+        except FileNotFoundError as error:
+            raise Http404 from error
+        return FileResponse(
+            content,
+            as_attachment=True,
+            filename=document.file_name,
+            content_type="application/octet-stream",
+        )
 
 
 @admin.register(ContextEntry)

@@ -54,9 +54,8 @@ class Category(OrganizationOwned):
         if self.parent is None:
             return
         if self.parent.pk == self.pk or self.parent.parent_id or self._has_children():
-            raise ValidationError(
-                {"parent": _("Shelves stand at most one inside another.")}, code="category_depth"
-            )
+            refusal = _("Shelves stand at most one inside another.")
+            raise ValidationError({"parent": ValidationError(refusal, code="category_depth")})
 
     def _has_children(self) -> bool:
         return bool(self.pk) and Category.unscoped.filter(parent=self.pk).exists()
@@ -109,6 +108,5 @@ class Knowledge(OrganizationOwned):
         """Refuse an end before the beginning."""
         super().clean()
         if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
-            raise ValidationError(
-                {"valid_until": _("It ends before it begins.")}, code="valid_until"
-            )
+            refusal = _("It ends before it begins.")
+            raise ValidationError({"valid_until": ValidationError(refusal, code="valid_until")})

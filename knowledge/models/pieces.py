@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Collection
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -92,11 +93,11 @@ class FAQEntry(Knowledge):
     def __str__(self) -> str:
         return self.question
 
-    def clean(self) -> None:
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
         """Fold what says the same twice: repeats, empty lines, the question among its phrasings."""
-        super().clean()
         self.phrasings = folded(self.phrasings or [], but=self.question or "")
         self.keywords = folded(self.keywords or [])
+        super().clean_fields(exclude=exclude)
 
 
 class Article(Knowledge):
