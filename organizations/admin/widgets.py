@@ -1,4 +1,4 @@
-"""Admin pages of widgets and agents: what the owner sets up."""
+"""The admin page of widgets: looks, texts, hours, sites, and the line to paste."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unfold.decorators import action
 from organizations import dashboard
 from organizations.admin.scoped import ScopedAdmin
 from organizations.forms import WidgetForm
-from organizations.models import Agent, Member, Widget, new_key
+from organizations.models import Member, Widget, new_key
 
 
 @admin.register(Widget)
@@ -78,22 +78,6 @@ class WidgetAdmin(ScopedAdmin):
         self.log_change(request, widget, [{"changed": {"fields": ["key"]}}])
         messages.warning(request, _("The key was changed. Paste the new line into your site."))
         return redirect("admin:organizations_widget_change", widget.pk)
-
-
-@admin.register(Agent)
-class AgentAdmin(ScopedAdmin):
-    """How the assistant answers."""
-
-    list_display = ["name", "model", "fallback_model", "temperature", "updated_at"]
-    list_filter = ["model"]
-    search_fields = ["name", "instructions", "model"]
-    ordering = ["name"]
-    fieldsets = [
-        (None, {"fields": ["name", "instructions"]}),
-        (_("Model"), {"fields": ["model", "fallback_model", "temperature", "max_tokens"]}),
-        (_("Limits"), {"fields": ["reply_delay", "daily_turns_per_visitor"]}),
-        (_("Cost"), {"fields": ["input_price", "output_price"]}),
-    ]
 
 
 @dashboard.contributor

@@ -1,4 +1,4 @@
-"""Whose it is and how it is set up: organizations, their members, widgets and agents."""
+"""What visitors see of an organization: its widgets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import secrets
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.contrib.auth import get_backends
-from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import (
@@ -21,6 +19,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from organizations import hours
+from organizations.models.agents import Agent
+from organizations.models.languages import Language, default_languages, validate_languages
 from organizations.scoping import OrganizationOwned
 
 validate_color = RegexValidator(
@@ -31,11 +31,6 @@ validate_name = RegexValidator(
     _("Use small Latin letters, digits, - and _, beginning with a letter."),
     code="name",
 )
-
-
-class Language(models.TextChoices):
-    RUSSIAN = "ru", _("Russian")
-    ENGLISH = "en", _("English")
 
 
 def validate_site(value: str) -> None:
@@ -57,11 +52,6 @@ def validate_site(value: str) -> None:
         raise ValidationError(
             _("Write a site as https://example.com, with no path behind it."), code="site"
         )
-
-
-def default_languages() -> list[str]:
-    """What a new widget speaks."""
-    return list(Language.values)
 
 
 # The widget's texts that may be given in each language, and their greatest lengths.
@@ -86,138 +76,6 @@ def validate_translations(value: Any) -> None:
     )
     if not is_right:
         raise ValidationError(_("Check the texts by language."), code="translations")
-
-
-def validate_languages(value: list[str]) -> None:
-    """Accept a list of languages without repeats, at least one."""
-    if not value or len(set(value)) != len(value) or set(value) - set(Language.values):
-        raise ValidationError(_("Choose at least one language, each once."), code="languages")
-
-
-class User(AbstractUser):
-    """A person who signs in; what they may do here is said by their Member."""
-
-    def has_perm(self, perm: str, obj: Any = None) -> bool:
-        """What the role grants. Being a superuser opens nothing: Django would skip the question."""
-        return any(backend.has_perm(self, perm, obj) for backend in _backends())
-
-    def has_module_perms(self, app_label: str) -> bool:
-        """Whether the role grants anything of an app."""
-        return any(backend.has_module_perms(self, app_label) for backend in _backends())
-
-
-def _backends() -> list[Any]:
-    return list(get_backends())
-
-
-class Organization(models.Model):
-    """The tenant: everything below belongs to exactly one."""
-
-    name = models.CharField(_("name"), max_length=100)
-    slug = models.SlugField(_("short name"), max_length=50, unique=True)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("organization")
-        verbose_name_plural = _("organizations")
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Member(OrganizationOwned):
-    """A user in an organization. One user is in one organization, so nothing is ambient."""
-
-    class Role(models.TextChoices):
-        OWNER = "owner", _("Owner")
-        OPERATOR = "operator", _("Operator")
-
-    user = models.OneToOneField(User, models.CASCADE, related_name="member", verbose_name=_("user"))
-    role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.OPERATOR)
-    display_name = models.CharField(
-        _("shown to visitors as"), max_length=60, blank=True, help_text=_("Empty: the user's name.")
-    )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("member")
-        verbose_name_plural = _("members")
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def name(self) -> str:
-        """What visitors see."""
-        return self.display_name or self.user.get_full_name() or self.user.get_username()
-
-    @property
-    def is_owner(self) -> bool:
-        return self.role == self.Role.OWNER
-
-
-class Agent(OrganizationOwned):
-    """The assistant's settings."""
-
-    name = models.CharField(_("name"), max_length=60)
-    model = models.CharField(
-        _("model"), max_length=120, blank=True, help_text=_("Empty: the one of the server.")
-    )
-    fallback_model = models.CharField(
-        _("fallback model"),
-        max_length=120,
-        blank=True,
-        help_text=_("Answers when the first one fails."),
-    )
-    instructions = models.TextField(_("instructions"), max_length=8000, blank=True)
-    temperature = models.FloatField(
-        _("temperature"), default=0.3, validators=[MinValueValidator(0), MaxValueValidator(2)]
-    )
-    max_tokens = models.PositiveIntegerField(
-        _("longest answer, tokens"),
-        default=800,
-        validators=[MinValueValidator(16), MaxValueValidator(8000)],
-    )
-    reply_delay = models.FloatField(
-        _("pause before answering, seconds"),
-        default=0.5,
-        validators=[MinValueValidator(0), MaxValueValidator(10)],
-        help_text=_("Messages sent within the pause are answered together."),
-    )
-    daily_turns_per_visitor = models.PositiveIntegerField(
-        _("answers a day for one visitor"),
-        default=200,
-        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
-    )
-    input_price = models.DecimalField(
-        _("price of a million prompt tokens"),
-        max_digits=10,
-        decimal_places=4,
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(0)],
-    )
-    output_price = models.DecimalField(
-        _("price of a million answer tokens"),
-        max_digits=10,
-        decimal_places=4,
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(0)],
-        help_text=_("With both prices given, each answer's cost is recorded."),
-    )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
-
-    class Meta:
-        verbose_name = _("agent")
-        verbose_name_plural = _("agents")
-        constraints = [
-            models.UniqueConstraint(fields=["organization", "name"], name="agent_name_unique")
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 def new_key() -> str:

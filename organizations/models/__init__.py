@@ -1,0 +1,31 @@
+"""Whose it is and how it is set up: organizations, their members, widgets and agents."""
+
+from organizations.models.agents import Agent
+from organizations.models.languages import Language, default_languages, validate_languages
+from organizations.models.people import Member, Organization, User
+from organizations.models.widgets import (
+    TEXTS,
+    Widget,
+    new_key,
+    validate_color,
+    validate_name,
+    validate_site,
+    validate_translations,
+)
+
+__all__ = [
+    "TEXTS",
+    "Agent",
+    "Language",
+    "Member",
+    "Organization",
+    "User",
+    "Widget",
+    "default_languages",
+    "new_key",
+    "validate_color",
+    "validate_languages",
+    "validate_name",
+    "validate_site",
+    "validate_translations",
+]
