@@ -20,6 +20,10 @@ from outgoing.refusals import Refused
 SocketOptions = Iterable[httpcore2.SOCKET_OPTION] | None
 # Of the addresses of one name.
 MOST_TRIES = 4
+# Of one client: a model's answers are streams, and hundreds run at once. The pool's own ten would
+# make the eleventh visitor wait for the first.
+MOST_CONNECTIONS = 1000
+KEPT_CONNECTIONS = 100
 PIECE = 64 * 1024
 
 
@@ -131,7 +135,10 @@ class AsyncTransport(httpx2.AsyncHTTPTransport):
         super().__init__(verify=_tls())
         self._max_bytes = max_bytes
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_tls(), network_backend=AsyncBackend()
+            ssl_context=_tls(),
+            max_connections=MOST_CONNECTIONS,
+            max_keepalive_connections=KEPT_CONNECTIONS,
+            network_backend=AsyncBackend(),
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
