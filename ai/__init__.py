@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
+from collections.abc import Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from ai.builtin_embedder import BuiltinEmbedder
-from ai.fallback import FallbackModel
-from ai.interface import AIError, ChatModel, ChatRequest, Embedder
+from ai.fallback import FallbackModel, UnusableModel
+from ai.interface import AIError, ChatModel, ChatRequest, Choice, Connection, Embedder
 from ai.knowledge_only import KnowledgeModel
-
-if TYPE_CHECKING:
-    from ai.openai_compatible import Client
 
 # The vendor's SDK takes 40 MB and half a second to import, so the functions that need it import
 # it; only the workers do, and `warm_up` does it before the first visitor waits.
+
+THE_SERVERS = Choice()
 
 
 def has_model() -> bool:
@@ -26,17 +26,44 @@ def has_model() -> bool:
     return bool(settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL)
 
 
-def chat_model(name: str = "", fallback: str = "") -> ChatModel:
-    """The model of this name (empty: the server's), backed by the fallback where one is named."""
-    if not has_model():
+def chat_model(first: Choice = THE_SERVERS, fallbacks: Sequence[Choice] = ()) -> ChatModel:
+    """The chosen model, backed by the fallbacks in order; knowledge alone where none can be asked.
+
+    What names no provider is asked at the server's, the one of the environment.
+    """
+    if not fallbacks and settings.OPENAI_FALLBACK_MODEL and _is_servers(first):
+        fallbacks = [Choice(settings.OPENAI_FALLBACK_MODEL)]
+    choices = [choice for choice in (first, *fallbacks) if has_model() or not _is_servers(choice)]
+    models = [_model(choice) for choice in dict.fromkeys(choices)]
+    if not models:
         return knowledge_model()
+    if len(models) == 1:
+        return models[0]
+    return FallbackModel(models)
+
+
+def _is_servers(choice: Choice) -> bool:
+    return choice.connection is None and not choice.problem
+
+
+def _model(choice: Choice) -> ChatModel:
+    name = choice.model or settings.OPENAI_MODEL
+    if choice.problem:
+        return UnusableModel(name, choice.problem)
     from ai.openai_compatible import OpenAIModel
 
-    first = OpenAIModel(name or settings.OPENAI_MODEL, _client)
-    second = fallback or settings.OPENAI_FALLBACK_MODEL
-    if not second or second == first.name:
-        return first
-    return FallbackModel(first, OpenAIModel(second, _client))
+    return OpenAIModel(name, choice.connection or servers_connection())
+
+
+def servers_connection() -> Connection:
+    """The provider of the environment. Who sets that runs the server, so the address may be any."""
+    return Connection(
+        base_url=settings.OPENAI_BASE_URL,
+        api_key=settings.OPENAI_API_KEY,
+        timeout=settings.OPENAI_TIMEOUT,
+        silence=settings.AI_STREAM_TIMEOUT,
+        is_guarded=False,
+    )
 
 
 @functools.cache
@@ -65,18 +92,6 @@ def _builtin() -> BuiltinEmbedder:
     return BuiltinEmbedder()
 
 
-def _client() -> Client:
-    """The running loop's client: one that was made on another loop would be dead."""
-    from ai.openai_compatible import client_for
-
-    return client_for(
-        api_key=settings.OPENAI_API_KEY,
-        base_url=settings.OPENAI_BASE_URL,
-        timeout=settings.OPENAI_TIMEOUT,
-        silence=settings.AI_STREAM_TIMEOUT,
-    )
-
-
 def whole(model: ChatModel, request: ChatRequest, seconds: float) -> str:
     """The whole answer at once, for who has a thread to wait in and no loop; raises AIError."""
     return asyncio.run(_whole(model, request, seconds))
@@ -103,12 +118,15 @@ async def collected(model: ChatModel, request: ChatRequest, seconds: float) -> s
 async def warm_up() -> None:
     """Build the client now, so that the first visitor does not wait for imports."""
     if has_model():
-        _client().touch()
+        from ai.openai_compatible import client_for
+
+        client_for(servers_connection()).touch()
 
 
 async def close() -> None:
     """Hang up on the models, on the loop that has asked them."""
-    if has_model():
+    # Where the adapter was never needed nobody was asked.
+    if "ai.openai_compatible" in sys.modules:
         from ai.openai_compatible import close_clients
 
         await close_clients()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -57,18 +57,58 @@ class ChatRequest:
     fallback: str = ""
     temperature: float = 0.3
     max_tokens: int = 800
+    # None: as the model is by itself.
+    top_p: float | None = None
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a provider is reached; nothing of it that is secret is ever printed.
+
+    `is_guarded`: the address was typed into a form, so it may lead only where `outgoing` allows.
+    """
+
+    base_url: str = ""
+    api_key: str = field(default="", repr=False)
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    timeout: float = 30.0
+    # Seconds of silence after which a stream is given up.
+    silence: float = 20.0
+    is_guarded: bool = True
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model to ask: its name (empty: the server's) at a provider (None: the server's).
+
+    `problem` is the code of what keeps it from being asked at all.
+    """
+
+    model: str = ""
+    connection: Connection | None = None
+    problem: str = ""
 
 
 class AIError(Exception):
-    """A model did not answer; `retryable` tells whether asking again may help."""
+    """A model did not answer; `retryable` tells whether asking again may help.
+
+    `reason` is the finer code of an address that may not be asked, one of `outgoing`'s.
+    """
 
     def __init__(
-        self, message: str, *, code: str, retryable: bool, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        code: str,
+        retryable: bool,
+        retry_after: float | None = None,
+        reason: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
         self.retryable = retryable
         self.retry_after = retry_after
+        self.reason = reason
 
 
 class ChatModel(ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, closing, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,7 +21,9 @@ from openai import (
     DefaultAioHttpClient,
 )
 
-from ai.interface import AIError, ChatModel, ChatRequest, Delta, Usage
+import outgoing
+from ai import trouble
+from ai.interface import AIError, ChatModel, ChatRequest, Connection, Delta, Usage
 
 # A provider without keys (Ollama, vLLM) still wants a header; the SDK refuses an empty key.
 NO_KEY = "none"
@@ -35,22 +37,17 @@ END_SECONDS = 0.2
 class Client:
     """A provider's client on one event loop, and what was learnt of the provider's dialect."""
 
-    def __init__(self, api_key: str, base_url: str, timeout: float, silence: float) -> None:
+    def __init__(self, connection: Connection) -> None:
         self.sdk = AsyncOpenAI(
-            api_key=api_key or NO_KEY,
-            base_url=base_url or None,
-            timeout=timeout,
+            api_key=connection.api_key or NO_KEY,
+            base_url=connection.base_url or None,
+            default_headers=dict(connection.headers),
+            timeout=connection.timeout,
             # Attempts are counted on the turn; retries here would hide behind the lease.
             max_retries=0,
-            # The SDK's other client takes twice the CPU for a token, and hangs up after 5 seconds:
-            # on a quiet site every answer would begin with a handshake.
-            http_client=DefaultAioHttpClient(
-                limits=httpx2.Limits(
-                    max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS
-                )
-            ),
+            http_client=_guarded(connection) if connection.is_guarded else _fast(),
         )
-        self.silence = silence
+        self.silence = connection.silence
         self.refused: set[str] = set()
 
     def touch(self) -> None:
@@ -58,7 +55,23 @@ class Client:
         _ = self.sdk.default_headers
 
 
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Any, ...], Client]] = (
+def _fast() -> httpx2.AsyncClient:
+    """For the server's own provider.
+
+    The SDK's other client takes twice the CPU for a token, and hangs up after 5 seconds: on a quiet
+    site every answer would begin with a handshake.
+    """
+    return DefaultAioHttpClient(
+        limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS)
+    )
+
+
+def _guarded(connection: Connection) -> httpx2.AsyncClient:
+    """For an address that was typed into a form."""
+    return outgoing.async_client(connection.timeout)
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Connection, Client]] = (
     WeakKeyDictionary()
 )
 
@@ -69,13 +82,12 @@ async def close_clients() -> None:
         await client.sdk.close()
 
 
-def client_for(*, api_key: str, base_url: str, timeout: float, silence: float) -> Client:
-    """The running loop's client for this provider."""
+def client_for(connection: Connection) -> Client:
+    """The running loop's client for this provider: one that was made on another would be dead."""
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
-    key = (api_key, base_url, timeout, silence)
-    if key not in clients:
-        clients[key] = Client(api_key, base_url, timeout, silence)
-    return clients[key]
+    if connection not in clients:
+        clients[connection] = Client(connection)
+    return clients[connection]
 
 
 class OpenAIModel(ChatModel):
@@ -85,13 +97,13 @@ class OpenAIModel(ChatModel):
     carries twice as many streams as the SDK's own objects.
     """
 
-    def __init__(self, name: str, client: Callable[[], Client]) -> None:
+    def __init__(self, name: str, connection: Connection) -> None:
         self.name = name
-        self._client = client
+        self._connection = connection
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The answer's pieces as they come, then its usage where the provider tells it."""
-        client = self._client()
+        client = client_for(self._connection)
         body = self._body(request, client)
         try:
             async for delta in self._pieces(client, body):
@@ -106,8 +118,13 @@ class OpenAIModel(ChatModel):
                     yield delta
             except APIError as again:
                 raise _translated(again) from again
+            except outgoing.Refused as refused:
+                raise trouble.of_connection(refused) from None
         except APIError as error:
             raise _translated(error) from error
+        except outgoing.Refused as refused:
+            # The guarded transport's own word, which the SDK lets through.
+            raise trouble.of_connection(refused) from None
 
     def _body(self, request: ChatRequest, client: Client) -> dict[str, Any]:
         """The request in the provider's dialect."""
@@ -120,6 +137,8 @@ class OpenAIModel(ChatModel):
         }
         if "temperature" not in client.refused:
             body["temperature"] = request.temperature
+        if request.top_p is not None and "top_p" not in client.refused:
+            body["top_p"] = request.top_p
         if "stream_options" not in client.refused:
             body["stream_options"] = {"include_usage": True}
         return body
@@ -273,7 +292,7 @@ def _parse(data: bytes) -> tuple[Delta | None, bool]:
 def _refused_option(error: BadRequestError, body: dict[str, Any]) -> str | None:
     """The option of ours that a provider does not take, if its message names one."""
     said = str(error)
-    for option in ("stream_options", "max_tokens", "temperature"):
+    for option in ("stream_options", "max_tokens", "temperature", "top_p"):
         if option in body and option in said:
             return option
     return None
@@ -285,30 +304,10 @@ def _translated(error: APIError) -> AIError:
     if isinstance(error, APITimeoutError) and not isinstance(
         error.__cause__, httpx2.ConnectTimeout
     ):
-        return AIError("The model did not answer in time.", code="ai_timeout", retryable=True)
+        return trouble.too_late()
     if isinstance(error, APIConnectionError):
-        return AIError("The model cannot be reached.", code="ai_unreachable", retryable=True)
+        return trouble.of_connection(error)
     if not isinstance(error, APIStatusError):
         return AIError("The model failed.", code="ai_broken", retryable=True)
-    status = error.status_code
-    if status in (401, 403):
-        return AIError("The key is refused.", code="ai_auth", retryable=False)
-    if status == 404:
-        return AIError("There is no such model.", code="ai_model_not_found", retryable=False)
-    if status == 429:
-        return AIError(
-            "The model is busy.",
-            code="ai_rate_limited",
-            retryable=True,
-            retry_after=_seconds(error.response.headers.get("retry-after")),
-        )
-    if status >= 500 or status in (408, 409):
-        return AIError("The model is out of order.", code="ai_unavailable", retryable=True)
-    return AIError("The model refuses the request.", code="ai_refused", retryable=False)
-
-
-def _seconds(value: str | None) -> float | None:
-    try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
-        return None
+    response = error.response
+    return trouble.of_status(error.status_code, response.text, response.headers.get("retry-after"))

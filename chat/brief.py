@@ -16,7 +16,7 @@ from django.db import connection, models
 
 from chat import prompts, turns
 from chat.models import Chat, Session, Turn
-from organizations.models import Agent, Organization, Widget
+from organizations.models import Agent, Organization, Provider, Widget
 
 M = TypeVar("M", bound=models.Model)
 
@@ -35,7 +35,8 @@ class Brief:
     """A claimed turn, with all of its chat that an answer needs.
 
     `question` is everything the visitor wrote that the turn answers; `history` the last lines up
-    to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers so far.
+    to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers so far;
+    `providers` those of the organization, by their ids.
     """
 
     turn: Turn
@@ -43,6 +44,7 @@ class Brief:
     history: list[prompts.Line]
     settings: list[tuple[str, str]]
     done_today: int
+    providers: dict[int, Provider]
 
 
 def read(claim: turns.Claim) -> Brief | None:
@@ -61,13 +63,14 @@ def read(claim: turns.Claim) -> Brief | None:
     turn.organization = chat.organization = session.organization = organization
     widget.organization = agent.organization = organization
     turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
-    question, history, settings, done_today = values
+    question, history, settings, done_today, providers = values
     return Brief(
         turn=turn,
         question=question,
         history=[prompts.Line(*line) for line in orjson.loads(history)],
         settings=[(key, value) for key, value in orjson.loads(settings)],
         done_today=done_today,
+        providers={one["id"]: Provider(**one) for one in orjson.loads(providers)},
     )
 
 
@@ -128,7 +131,15 @@ SELECT %(columns)s,
         JOIN chat_turn done ON done.chat_id = talk.id
         WHERE visit.visitor_id = session.visitor_id AND done.status = 'done'
           AND done.created_at >= date_trunc('day', statement_timestamp(), 'UTC')
-    )
+    ),
+    coalesce((
+        SELECT json_agg(json_build_object(
+            'id', id, 'kind', kind, 'base_url', base_url, 'site_url', site_url,
+            'site_title', site_title, 'sealed_key', sealed_key, 'sealed_headers', sealed_headers,
+            'timeout', timeout, 'silence', silence, 'is_active', is_active
+        ))
+        FROM organizations_provider WHERE organization_id = turn.organization_id
+    ), '[]')::text
 FROM chat_turn turn
 JOIN chat_chat chat ON chat.id = turn.chat_id
 JOIN chat_session session ON session.id = chat.session_id

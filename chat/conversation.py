@@ -352,7 +352,8 @@ def give_up(turn_id: int) -> bool:
         if turn.status not in snapshots.OPEN or turn.failures < turns.MAX_FAILURES:
             return False
         turns.finish(turn, Turn.Status.FAILED, draft="")
-        is_open = locked.session.widget.is_open()
+        widget = locked.session.widget
+        is_open = widget.is_open() and widget.agent.hands_over("error")
         with translation.override(locked.session.language):
             append(
                 locked,

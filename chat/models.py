@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
-from organizations.models import Language, Member, Widget
+from organizations.models import AgentVersion, Language, Member, Widget
 from organizations.scoping import OrganizationOwned
 
 validate_phone = RegexValidator(
@@ -269,6 +269,15 @@ class Turn(OrganizationOwned):
     sources = models.JSONField(_("sources"), default=list, blank=True)
     facts = models.JSONField(_("facts"), default=list, blank=True)
     prompt_version = models.CharField(_("prompt version"), max_length=20, blank=True)
+    agent_version = models.ForeignKey(
+        AgentVersion,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("version of the agent"),
+    )
     model = models.CharField(_("model"), max_length=120, blank=True)
     prompt_tokens = models.PositiveIntegerField(_("prompt tokens"), null=True, blank=True)
     completion_tokens = models.PositiveIntegerField(_("answer tokens"), null=True, blank=True)

@@ -17,6 +17,7 @@ from chat import brief, context, followups, intents, prompts, turns
 from chat.context import Fact
 from chat.models import Handoff
 from knowledge import retrieval
+from organizations import providers
 
 # A question this short, asked on a page that knows the answer, is about that page.
 SHORT_QUESTION = 5
@@ -92,13 +93,13 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
     question, chat = known.question, known.turn.chat
     session, widget = chat.session, chat.session.widget
     agent = widget.agent
-    if intents.wants_person(question) and widget.is_open():
+    if agent.hands_over("asked") and intents.wants_person(question) and widget.is_open():
         return HandOver(Handoff.Reason.ASKED)
     page = context.page_fact(chat)
     asked = context.asked_lines(page, question) if page else {}
     fixed = _fixed_answer(known)
     alone = ai.knowledge_model()
-    model = ai.chat_model(agent.model, agent.fallback_model)
+    model = ai.chat_model(*providers.models_of(agent, known.providers))
     # What the page answers is about the page, however short it is asked.
     follow_up = None if asked or fixed else followups.of(question, known.history)
     if follow_up and whole is None and model.name != alone.name:
@@ -130,7 +131,7 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
                 name=widget.text("bot_name", session.language),
                 organization=chat.organization.name,
                 language=session.language,
-                instructions=agent.instructions,
+                instructions=agent.brief(),
                 settings=known.settings,
                 facts=grounds,
                 sources=sources,
@@ -141,6 +142,7 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         fallback=fallback,
         temperature=agent.temperature,
         max_tokens=agent.max_tokens,
+        top_p=agent.top_p,
     )
     shown = _shown(spoken[:1] if says_alone else _cited(sources, facts))
     if fixed:
@@ -158,6 +160,7 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
             facts=[fact.stored() for fact in grounds],
             prompt_version="" if says_alone else prompts.VERSION,
             rewritten=rewritten[:1000],
+            agent_version=agent.version_id,
         ),
         timings={"search": searched},
         prices=(agent.input_price, agent.output_price),
@@ -169,11 +172,14 @@ def _fixed_answer(known: brief.Brief) -> str:
     question, session = known.question, known.turn.chat.session
     widget, language = session.widget, session.language
     if intents.wants_person(question):
+        if widget.is_open():
+            # The owner wants no chat to change hands by words alone.
+            return _("A person can help you: press “Talk to a person”.")
         return widget.text("offline_message", language) or _(
             "Nobody is here right now. Leave your e-mail and we will answer."
         )
     if intents.is_greeting(question):
-        return widget.text("welcome_message", language) or _("Hello! What would you like to know?")
+        return widget.greeting(language) or _("Hello! What would you like to know?")
     if intents.is_thanks(question):
         return _("You are welcome! Ask me anything else.")
     if known.done_today >= widget.agent.daily_turns_per_visitor:

@@ -59,6 +59,7 @@ class Grounds:
     facts: Sequence[dict[str, Any]] = ()
     prompt_version: str = ""
     rewritten: str = ""
+    agent_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +215,7 @@ def show(claim: Claim, grounds: Grounds | None = None) -> bool:
                 "facts": orjson.dumps(grounds.facts).decode(),
                 "prompt_version": grounds.prompt_version,
                 "rewritten": grounds.rewritten,
+                "agent_version": grounds.agent_version,
             },
         )
         return bool(cursor.rowcount)
@@ -223,6 +225,7 @@ SHOW = """
 UPDATE chat_turn
 SET shown_at = statement_timestamp(), prompt_version = %(prompt_version)s,
     rewritten = %(rewritten)s,
+    agent_version_id = %(agent_version)s,
     sources = %(sources)s::jsonb, facts = %(facts)s::jsonb,
     lease_until = statement_timestamp() + %(lease)s * interval '1 second'
 WHERE id = %(turn)s AND status = 'running'

@@ -107,14 +107,15 @@ def frame(request: HttpRequest, key: str) -> HttpResponse:
 
 def frame_config(widget: Widget, language: str) -> dict[str, Any]:
     """What the frame's script is told; the language is active already."""
+    avatar = widget.bot_avatar or widget.agent.avatar
     return {
         "widget": widget.key,
         "language": language,
         "bot_name": widget.text("bot_name", language) or _("Assistant"),
-        "bot_avatar": widget.bot_avatar.url if widget.bot_avatar else "",
-        "welcome_message": widget.text("welcome_message", language)
-        or _("Hello! What would you like to know?"),
+        "bot_avatar": avatar.url if avatar else "",
+        "welcome_message": widget.greeting(language) or _("Hello! What would you like to know?"),
         "placeholder_text": widget.text("placeholder_text", language) or _("Write a message"),
+        "suggested_questions": widget.agent.suggests(language),
         "primary_color": widget.primary_color,
         "position": widget.position,
         "languages": widget.languages,

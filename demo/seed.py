@@ -9,6 +9,7 @@ from chat.models import Session
 from demo.content import faq_en, faq_ru, settings
 from knowledge import entries, indexing
 from knowledge.models import Category, ContextEntry, FAQEntry
+from organizations import agents
 from organizations.models import Agent, Language, Member, Organization, User, Widget
 
 FAQ = {Language.RUSSIAN: faq_ru.ENTRIES, Language.ENGLISH: faq_en.ENTRIES}
@@ -36,6 +37,8 @@ def put_in() -> Organization:
     agent, _made = Agent.objects.of(organization).get_or_create(
         name=settings.AGENT["name"], defaults={**settings.AGENT, "organization": organization}
     )
+    if agent.version is None:
+        agents.publish(agent)
     for widget in settings.WIDGETS:
         Widget.objects.of(organization).get_or_create(
             name=widget["name"],

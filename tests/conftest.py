@@ -14,6 +14,7 @@ from chat import identity
 from chat.models import Visitor
 from chat.protocol import Page
 from chat.visitor import Visit
+from organizations import agents
 from organizations.models import Agent, Member, Organization, User, Widget
 
 
@@ -52,6 +53,7 @@ def build(slug: str) -> House:
     """An organization of this name and all that belongs to it."""
     organization = Organization.objects.create(name=slug.title(), slug=slug)
     agent = Agent.unscoped.create(organization=organization, name="main", reply_delay=0)
+    agents.publish(agent)
     widget = Widget.unscoped.create(
         organization=organization, name="default", agent=agent, languages=["en", "ru"]
     )

@@ -16,7 +16,7 @@ import re
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -38,6 +38,9 @@ MODES = {
     "fake-broken": "cuts the connection in the middle",
     "fake-error": "sends an error object in the middle",
     "fake-429": "is busy, with Retry-After",
+    "fake-quota": "has no money left, and says so as OpenAI does",
+    "fake-402": "has no money left, and says so as OpenRouter and DeepSeek do",
+    "fake-odd": "answers with an object that is none of the protocol",
     "fake-500": "is out of order",
     "fake-401": "refuses the key",
     "fake-404": "does not know itself",
@@ -58,6 +61,9 @@ class OpenAIServer:
     def __init__(self, port: int = 0) -> None:
         self.port = port
         self.requests: list[dict[str, Any]] = []
+        self.headers: list[Mapping[str, str]] = []
+        # The only key that is taken; empty: any.
+        self.key = ""
         self.disconnects = 0
         self.sent_pieces = 0
         # The clients' ends of the connections that brought requests.
@@ -104,17 +110,36 @@ class OpenAIServer:
         application.router.add_post("/v1/chat/completions", self._complete)
         application.router.add_post("/v1/embeddings", self._embed)
         application.router.add_get("/v1/models", self._models)
+        application.router.add_route("*", "/page/{rest:.*}", self._page)
+        application.router.add_route("*", "/elsewhere/{rest:.*}", self._elsewhere)
         self._runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
 
+    async def _page(self, request: web.Request) -> web.Response:
+        return web.Response(text="<!doctype html><title>A site</title>", content_type="text/html")
+
+    async def _elsewhere(self, request: web.Request) -> web.Response:
+        raise web.HTTPFound("/v1/models")
+
+    def _wrong_key(self, request: web.Request) -> web.Response | None:
+        self.headers.append(request.headers)
+        if not self.key or request.headers.get("Authorization") == f"Bearer {self.key}":
+            return None
+        content = {"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}
+        return web.json_response(content, status=401)
+
     async def _models(self, request: web.Request) -> web.Response:
+        if refusal := self._wrong_key(request):
+            return refusal
         data = [{"id": name, "object": "model", "owned_by": "test"} for name in MODES]
         return web.json_response({"object": "list", "data": data})
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
+        if refusal := self._wrong_key(request):
+            return refusal
         body = await request.json()
         if request.transport is not None:
             self.peers.add(request.transport.get_extra_info("peername"))
@@ -123,6 +148,8 @@ class OpenAIServer:
         refusal = _refusal(mode, body)
         if refusal:
             return refusal
+        if mode == "fake-odd":
+            return web.json_response({"answer": "yes"})
         if mode == "fake-hang":
             await self._until_gone()
         if not body.get("stream"):
@@ -240,6 +267,10 @@ def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
 
     if mode == "fake-429":
         return refuse(429, "busy", **{"Retry-After": "2"})
+    if mode == "fake-quota":
+        return refuse(429, "You exceeded your current quota, please check your plan and billing.")
+    if mode == "fake-402":
+        return refuse(402, "Insufficient Balance")
     if mode == "fake-500":
         return refuse(500, "out of order")
     if mode == "fake-401":

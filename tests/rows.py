@@ -37,7 +37,7 @@ from knowledge.models import (
     WebSource,
 )
 from operators.models import Availability
-from organizations.models import Agent, Member, Widget
+from organizations.models import Agent, AgentVersion, Member, Provider, Widget
 from organizations.scoping import OrganizationOwned
 from tests.conftest import House
 
@@ -58,6 +58,7 @@ def fill(house: House) -> Rows:
     """One row of every model, with the organization's word in its texts."""
     word = word_of(house)
     rows: Rows = {Member: house.operator, Agent: house.agent, Widget: house.widget}
+    rows[AgentVersion] = house.agent.version
 
     def add(model: type[Any], /, **fields: Any) -> Any:
         rows[model] = model.unscoped.create(organization=house.organization, **fields)
@@ -69,6 +70,8 @@ def fill(house: House) -> Rows:
     for row in (house.owner, house.operator, house.agent, house.widget):
         row.refresh_from_db()
     house.widget.agent = house.agent
+    AgentVersion.objects.of(house.organization).update(note=word, settings={"model": word})
+    add(Provider, name=word, kind="other", base_url=f"https://{word}.example/v1")
 
     category = add(Category, name=word)
     category.agents.add(house.agent)

@@ -8,12 +8,21 @@ from collections.abc import Iterator
 from contextlib import aclosing
 
 import pytest
+from pytest_django import Settings
 
 from ai.builtin_embedder import BuiltinEmbedder
 from ai.fallback import FallbackModel
-from ai.interface import AIError, ChatModel, ChatRequest, Delta, PromptMessage, SourceText
+from ai.interface import (
+    AIError,
+    ChatModel,
+    ChatRequest,
+    Connection,
+    Delta,
+    PromptMessage,
+    SourceText,
+)
 from ai.knowledge_only import KnowledgeModel
-from ai.openai_compatible import OpenAIModel, client_for, close_clients
+from ai.openai_compatible import OpenAIModel, close_clients
 from ai.openai_embedder import OpenAIEmbedder
 from ai.scripted import ScriptedModel
 from tests.openai_server import OpenAIServer, vector_of
@@ -31,12 +40,14 @@ def server() -> Iterator[OpenAIServer]:
 def model(
     server: OpenAIServer, name: str, silence: float = 5.0, timeout: float = 5.0
 ) -> OpenAIModel:
-    return OpenAIModel(
-        name,
-        lambda: client_for(
-            api_key="secret", base_url=server.base_url, timeout=timeout, silence=silence
-        ),
+    connection = Connection(
+        base_url=server.base_url,
+        api_key="secret",
+        timeout=timeout,
+        silence=silence,
+        is_guarded=False,
     )
+    return OpenAIModel(name, connection)
 
 
 def hear(model: ChatModel, request: ChatRequest = REQUEST) -> list[Delta]:
@@ -100,6 +111,45 @@ def test_failure_has_its_code(server: OpenAIServer, name: str, code: str, retrya
         assert failed.value.retry_after == 2
 
 
+def test_guarded_model_answers_many_at_once(server: OpenAIServer, settings: Settings) -> None:
+    settings.OUTGOING_ALLOWED = [f"127.0.0.1:{server.port}"]
+    silent = OpenAIModel("fake-silent", Connection(base_url=server.base_url, timeout=20))
+
+    async def listen() -> None:
+        streams = [silent.stream(REQUEST) for _number in range(30)]
+        # None of them ends, so each has a connection of its own.
+        firsts = await asyncio.gather(*(anext(stream) for stream in streams))
+        assert all(delta.text.startswith("By ") for delta in firsts)
+        await asyncio.gather(*(stream.aclose() for stream in streams))
+        await close_clients()
+
+    asyncio.run(listen())
+
+
+def test_address_of_a_guarded_model_is_checked() -> None:
+    forbidden = OpenAIModel("fake", Connection(base_url="http://127.0.0.1/v1"))
+    with pytest.raises(AIError) as failed:
+        hear(forbidden)
+    refusal = failed.value
+    assert (refusal.code, refusal.reason) == ("ai_address", "address_loopback")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("fake-quota", "ai_quota"), ("fake-402", "ai_quota"), ("fake-odd", "ai_broken")],
+)
+def test_other_failures_have_their_codes(server: OpenAIServer, name: str, code: str) -> None:
+    with pytest.raises(AIError) as failed:
+        hear(model(server, name))
+    assert failed.value.code == code
+
+
+def test_secrets_of_a_connection_are_not_printed() -> None:
+    text = repr(Connection(api_key="sk-secret", headers=(("X-Key", "hidden"),)))
+    assert "sk-secret" not in text
+    assert "hidden" not in text
+
+
 def test_silent_model_is_given_up(server: OpenAIServer) -> None:
     with pytest.raises(AIError) as failed:
         hear(model(server, "fake-silent", silence=0.2))
@@ -113,10 +163,8 @@ def test_hanging_model_is_given_up(server: OpenAIServer) -> None:
 
 
 def test_unreachable_model_has_its_code() -> None:
-    lost = OpenAIModel(
-        "fake",
-        lambda: client_for(api_key="", base_url="http://127.0.0.1:9/v1", timeout=2, silence=2),
-    )
+    nowhere = Connection(base_url="http://127.0.0.1:9/v1", timeout=2, is_guarded=False)
+    lost = OpenAIModel("fake", nowhere)
     with pytest.raises(AIError) as failed:
         hear(lost)
     assert failed.value.code == "ai_unreachable"
@@ -160,7 +208,7 @@ def test_abandoned_answer_ends_the_request(server: OpenAIServer) -> None:
 
 
 def test_fallback_speaks_when_the_first_cannot_begin(server: OpenAIServer) -> None:
-    deltas = hear(FallbackModel(model(server, "fake-500"), model(server, "fake")))
+    deltas = hear(FallbackModel([model(server, "fake-500"), model(server, "fake")]))
     assert text(deltas) == "By card or in cash."
     assert deltas[0].model == "fake"
 
@@ -168,7 +216,7 @@ def test_fallback_speaks_when_the_first_cannot_begin(server: OpenAIServer) -> No
 def test_fallback_is_silent_once_a_word_was_said(server: OpenAIServer) -> None:
     second = ScriptedModel(["never"])
     with pytest.raises(AIError):
-        hear(FallbackModel(model(server, "fake-broken"), second))
+        hear(FallbackModel([model(server, "fake-broken"), second]))
     assert second.requests == []
 
 

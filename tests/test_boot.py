@@ -237,6 +237,20 @@ def test_secret_key_is_private_and_stays(var: Path) -> None:
     assert installation.secret_key(path) == key
 
 
+def test_encryption_key_is_made_in_the_data_folder_unless_it_is_given(
+    var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAR_DIR", str(var))
+    monkeypatch.delenv("ENCRYPTION_KEYS", raising=False)
+    made = installation.Installation.load().environment["ENCRYPTION_KEYS"]
+    assert made == (var / "encryption_key").read_text()
+    assert stat.S_IMODE((var / "encryption_key").stat().st_mode) == 0o600
+    assert installation.Installation.load().environment["ENCRYPTION_KEYS"] == made
+    monkeypatch.setenv("ENCRYPTION_KEYS", "a long random text, another one")
+    given = installation.Installation.load().environment["ENCRYPTION_KEYS"]
+    assert given == "a long random text, another one"
+
+
 def test_static_files_are_collected_again_when_one_changes(
     var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,15 @@ if not SECRET_KEY:
     raise ImproperlyConfigured(
         "SECRET_KEY is not set. `make run` makes one; elsewhere set it to a long random text."
     )
+# What providers' keys are sealed with: the first seals, all open. `make run` makes one in the data
+# folder, which is read here for commands that are started without it.
+own_keys = VAR_DIR / "encryption_key"
+ENCRYPTION_KEYS = env.list(
+    "ENCRYPTION_KEYS", default=own_keys.read_text().split(",") if own_keys.exists() else []
+)
+ENCRYPTION_KEYS = [key.strip() for key in ENCRYPTION_KEYS if key.strip()] or [SECRET_KEY]
+if any(len(key) < 16 for key in ENCRYPTION_KEYS if key != SECRET_KEY):
+    raise ImproperlyConfigured("ENCRYPTION_KEYS are long random texts, with commas between them.")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL] if PUBLIC_URL else [])

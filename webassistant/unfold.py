@@ -114,6 +114,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     rows(_("Widgets"), "widgets", "organizations", "widget"),
                     rows(_("Agents"), "smart_toy", "organizations", "agent"),
+                    rows(_("Agents' versions"), "history", "organizations", "agentversion"),
+                    rows(_("Model providers"), "hub", "organizations", "provider"),
                     rows(_("Members"), "badge", "organizations", "member"),
                     rows(_("At work"), "schedule", "operators", "availability"),
                     rows(_("Organization"), "domain", "organizations", "organization"),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 import ai
 from chat.models import Chat, ContactRequest, Handoff, Message, Mode, Session
-from organizations import dashboard
+from organizations import dashboard, providers
 from organizations.models import Agent, Member
 
 
@@ -65,18 +65,24 @@ def todays_figures(member: Member, start: dashboard.Start) -> None:
 def model_step(member: Member, start: dashboard.Start) -> None:
     """Which model answers, if any."""
     agents = Agent.objects.of(member.organization).order_by("name")
-    models = ", ".join(
-        f"{agent.name}: {ai.chat_model(agent.model, agent.fallback_model).name}" for agent in agents
-    )
+    known = providers.of(member.organization)
+    models = {
+        agent.name: ai.chat_model(*providers.models_of(agent, known)).name for agent in agents
+    }
+    is_done = any(name != ai.knowledge_model().name for name in models.values())
     start.steps.append(
         dashboard.Step(
             title=_("A model that answers"),
             detail=(
-                models
-                if ai.has_model()
-                else _("Knowledge alone answers now. A model is added by OPENAI_API_KEY.")
+                ", ".join(f"{agent}: {model}" for agent, model in models.items())
+                if is_done
+                else _("Knowledge alone answers now. Add a model provider for the agent.")
             ),
-            is_done=ai.has_model(),
-            url=reverse("admin:organizations_agent_changelist"),
+            is_done=is_done,
+            url=reverse(
+                "admin:organizations_agent_changelist"
+                if is_done
+                else "admin:organizations_provider_changelist"
+            ),
         )
     )

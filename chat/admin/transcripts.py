@@ -218,7 +218,12 @@ class ChatAdmin(ReadOnlyAdmin):
     @admin.display(description=_("answers"))
     def receipts(self, chat: Chat) -> SafeString:
         """What each answer rested on, took and cost."""
-        turns = Turn.objects.of(chat.organization).filter(chat=chat).order_by("pk")
+        turns = (
+            Turn.objects.of(chat.organization)
+            .filter(chat=chat)
+            .select_related("agent_version__agent")
+            .order_by("pk")
+        )
         return render_to_string("chat/receipts.html", {"turns": turns})
 
 
@@ -300,6 +305,7 @@ class TurnAdmin(ReadOnlyAdmin):
                     "error",
                     "model",
                     "prompt_version",
+                    "agent_version",
                     "prompt_tokens",
                     "completion_tokens",
                     "cost",

@@ -21,11 +21,11 @@ from django.views.decorators.http import require_http_methods
 
 import ai
 from ai.interface import AIError, ChatRequest
-from chat import followups, markdown, plans, prompts
+from chat import followups, plans, prompts
 from chat.followups import FollowUp
-from knowledge import clusters, gaps, retrieval
+from knowledge import clusters, gaps, markdown, retrieval
 from knowledge.models import ContextEntry
-from organizations import access
+from organizations import access, providers
 from organizations.models import Agent, Language, Organization
 
 MODEL_SECONDS = 30.0
@@ -98,7 +98,8 @@ def _tried(organization: Organization, asked: dict[str, Any], with_model: bool) 
         "said": _shown_words(_alone(found)),
     }
     if with_model and ai.has_model():
-        model = ai.chat_model(*((agent.model, agent.fallback_model) if agent else ()))
+        known = providers.of(organization)
+        model = ai.chat_model(*(providers.models_of(agent, known) if agent else ()))
         began = time.monotonic()
         try:
             said = ai.whole(model, _request(organization, trial, agent), MODEL_SECONDS)
@@ -186,7 +187,7 @@ def _request(organization: Organization, trial: Trial, agent: Agent | None) -> C
 
 
 def _shown_words(text: str) -> Any:
-    # `chat.markdown` sanitises as it renders.
+    # `knowledge.markdown` sanitises as it renders.
     return mark_safe(markdown.render(text, set()))  # noqa: S308
 
 

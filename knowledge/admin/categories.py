@@ -28,8 +28,8 @@ class CategoryAdmin(ScopedAdmin):
     """Shelves, their order, and which agents may take from them."""
 
     search_fields = ["name"]
-    filter_horizontal = ["agents"]
-    fields = ["name", "parent", "agents"]
+    # Who may take from it is said by the agents, whose settings are published in versions.
+    fields = ["name", "parent"]
     # The page is a tree, and half a tree is none.
     list_per_page = list_max_show_all = 1000
 

@@ -105,6 +105,7 @@ class ScopedAdmin(ModelAdmin):
         text: str | Promise,
         button: str | Promise,
         form: forms.Form | None = None,
+        **more: Any,
     ) -> HttpResponse:
         """The page that an action shows before it acts, with a form or just a button."""
         context = {
@@ -115,6 +116,7 @@ class ScopedAdmin(ModelAdmin):
             "form": form,
             "original": row,
             "opts": self.opts,
+            **more,
         }
         return TemplateResponse(request, "admin/ask.html", context)
 

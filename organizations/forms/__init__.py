@@ -1,6 +1,16 @@
 """Forms of the admin pages."""
 
+from organizations.forms.agents import AgentForm
 from organizations.forms.members import MemberForm
+from organizations.forms.providers import ProviderForm
 from organizations.forms.widgets import HoursField, LinesField, TranslationsField, WidgetForm
 
-__all__ = ["HoursField", "LinesField", "MemberForm", "TranslationsField", "WidgetForm"]
+__all__ = [
+    "AgentForm",
+    "HoursField",
+    "LinesField",
+    "MemberForm",
+    "ProviderForm",
+    "TranslationsField",
+    "WidgetForm",
+]

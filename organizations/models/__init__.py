@@ -1,8 +1,9 @@
 """Whose it is and how it is set up: organizations, their members, widgets and agents."""
 
-from organizations.models.agents import Agent
+from organizations.models.agents import Agent, AgentVersion, default_handoff_on
 from organizations.models.languages import Language, default_languages, validate_languages
 from organizations.models.people import Member, Organization, User
+from organizations.models.providers import Provider
 from organizations.models.widgets import (
     TEXTS,
     Widget,
@@ -16,11 +17,14 @@ from organizations.models.widgets import (
 __all__ = [
     "TEXTS",
     "Agent",
+    "AgentVersion",
     "Language",
     "Member",
     "Organization",
+    "Provider",
     "User",
     "Widget",
+    "default_handoff_on",
     "default_languages",
     "new_key",
     "validate_color",

@@ -176,6 +176,10 @@ class Widget(OrganizationOwned):
         own = self.translations.get(language, {}).get(name)
         return str(own or getattr(self, name))
 
+    def greeting(self, language: str) -> str:
+        """The widget's own welcome, else its agent's greeting; empty: none was given."""
+        return self.text("welcome_message", language) or self.agent.greets(language)
+
     def language_for(self, wanted: str | None) -> str:
         """The language to speak with a visitor who asks for `wanted`."""
         return wanted if wanted in self.languages else self.languages[0]

@@ -32,7 +32,7 @@ class Installation:
 
     @classmethod
     def load(cls) -> Installation:
-        """Read `.env` and the environment, which wins; make the data folder and the secret key."""
+        """Read `.env` and the environment, which wins; make the data folder and its keys."""
         environ.Env.read_env(ROOT / ".env")
         environment = dict(os.environ)
         var = Path(environment.get("VAR_DIR") or ROOT / "var").absolute()
@@ -44,6 +44,8 @@ class Installation:
         environment["DJANGO_SETTINGS_MODULE"] = "webassistant.settings"
         if not environment.get("SECRET_KEY") and not environment.get("SECRET_KEY_FILE"):
             environment["SECRET_KEY"] = secret_key(var / "secret_key")
+        if not environment.get("ENCRYPTION_KEYS") and not environment.get("ENCRYPTION_KEYS_FILE"):
+            environment["ENCRYPTION_KEYS"] = secret_key(var / "encryption_key")
         return cls(var, environment)
 
     @property
@@ -98,7 +100,7 @@ def make_private(var: Path) -> None:
 
 
 def secret_key(path: Path) -> str:
-    """The key of this data folder, made at the first run."""
+    """A key of this data folder, made at the first run."""
     if not path.exists():
         fresh = path.with_suffix(f".{os.getpid()}")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

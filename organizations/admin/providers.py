@@ -1,0 +1,170 @@
+"""The admin page of model providers, with its test of the connection and the lists of models."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+
+import ai
+from ai.interface import AIError, Connection
+from organizations import agents, providers, sealing
+from organizations.admin.scoped import ScopedAdmin
+from organizations.forms import ProviderForm
+from organizations.models import Agent, Provider
+
+CACHED_SECONDS = 600
+hides_secrets = method_decorator(sensitive_post_parameters())
+
+
+@admin.register(Provider)
+class ProviderAdmin(ScopedAdmin):
+    """Whose models may be asked, and with which key."""
+
+    form = ProviderForm
+    list_display = ["name", "kind", "address", "has_key", "is_active", "updated_at"]
+    list_filter = ["kind", "is_active"]
+    search_fields = ["name", "base_url"]
+    ordering = ["name"]
+    change_form_after_template = "organizations/test_connection.html"
+    fieldsets = [
+        (None, {"fields": ["name", "kind", "base_url", "key", "is_active"]}),
+        (gettext_lazy("OpenRouter"), {"fields": ["site_url", "site_title"]}),
+        (gettext_lazy("More"), {"fields": ["headers", "timeout", "silence"]}),
+        (gettext_lazy("Test connection"), {"fields": ["model_to_try"]}),
+    ]
+
+    @admin.display(description=gettext_lazy("key"), boolean=True)
+    def has_key(self, provider: Provider) -> bool:
+        """Whether a key is stored."""
+        return bool(provider.sealed_key)
+
+    def get_urls(self) -> list[URLPattern]:
+        """The pages, and what their script asks."""
+        return [
+            path(
+                "test/",
+                self.admin_site.admin_view(self.test_view),
+                name="organizations_provider_test",
+            ),
+            path(
+                "models/",
+                self.admin_site.admin_view(self.models_view),
+                name="organizations_provider_models",
+            ),
+            *super().get_urls(),
+        ]
+
+    @hides_secrets
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """The form, whose fields no report of an error may show."""
+        return super().changeform_view(request, *args, **kwargs)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes along; agents that name the provider in a list or a draft hold it, too."""
+        gone, counts, needed, held = super().get_deleted_objects(objs, request)
+        wanted = {provider.pk for provider in objs}
+        users = [
+            agent
+            for agent in self.own_rows(request, Agent).order_by("name")
+            if wanted & agents.providers_in(agent)
+        ]
+        held = [*held, *(f"{agent._meta.verbose_name}: {agent}" for agent in users)]
+        return gone, counts, needed, list(dict.fromkeys(held))
+
+    # --- what the script asks -----------------------------------------------------------------
+
+    @hides_secrets
+    @method_decorator(sensitive_variables())
+    def test_view(self, request: HttpRequest) -> HttpResponse:
+        """Whether the form's values work, as a sentence; nothing is saved."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        row = self.own_row(request, request.POST["row"]) if request.POST.get("row") else None
+        form: Any = self.get_form(request, row, change=row is not None)(request.POST, instance=row)
+        # The name is of no matter to the provider.
+        form.fields["name"].required = False
+        if not form.is_valid():
+            sentences = [str(text) for errors in form.errors.values() for text in errors]
+            return answer(False, "invalid", " ".join(sentences))
+        try:
+            return tried(form.connection(), form.cleaned_data["model_to_try"])
+        except sealing.Unreadable:
+            problem = "ai_key_unreadable"
+            return answer(False, problem, str(providers.SENTENCES[problem]))
+
+    def models_view(self, request: HttpRequest) -> HttpResponse:
+        """The names of a provider's models, kept for some minutes; `refresh` asks anew."""
+        if not request.user.has_perm("organizations.change_agent"):
+            raise PermissionDenied
+        wanted = request.GET.get("provider", "")
+        row: Provider | None = self.own_row(request, wanted) if wanted else None
+        place = f"models:{row.pk}:{row.updated_at.timestamp()}" if row else "models:server"
+        known = None if request.GET.get("refresh") else cache.get(place)
+        if known is None:
+            try:
+                known = names_of(row)
+            except AIError as error:
+                return answer(False, error.code, providers.sentence(error), models=[])
+            cache.set(place, known, CACHED_SECONDS)
+        return answer(True, "", counted(len(known)), models=known)
+
+
+@sensitive_variables()
+def tried(connection: Connection, model: str) -> JsonResponse:
+    """Ask the provider for its models, and one of them for a word."""
+    # It brings an HTTP client along, which a web process does without until it is asked to.
+    from ai import probing
+
+    found: list[str] | None = None
+    try:
+        try:
+            found = probing.models(connection)
+        except AIError as error:
+            # Some have no list; then the model alone tells.
+            if not model or error.code not in ("ai_not_compatible", "ai_refused"):
+                raise
+        if model:
+            probing.try_model(connection, model)
+    except AIError as error:
+        return answer(False, error.code, providers.sentence(error))
+    if model:
+        return answer(True, "", _("The model “%(model)s” answers.") % {"model": model})
+    sentence = _("Name a model to see it answer, too: some providers check the key only then.")
+    return answer(True, "", f"{counted(len(found or []))} {sentence}")
+
+
+def names_of(provider: Provider | None) -> list[str]:
+    """The models of a provider, or of the server's own; raises AIError."""
+    from ai import probing
+
+    if provider is None:
+        if not ai.has_model():
+            raise AIError("There is none.", code="ai_no_server_model", retryable=False)
+        return probing.models(ai.servers_connection())
+    try:
+        return probing.models(providers.connection(provider))
+    except sealing.Unreadable:
+        raise AIError("The key is sealed.", code="ai_key_unreadable", retryable=False) from None
+
+
+def counted(count: int) -> str:
+    """How many models there are, in words."""
+    return ngettext(
+        "The provider answers: %(count)s model.", "The provider answers: %(count)s models.", count
+    ) % {"count": count}
+
+
+def answer(ok: bool, code: str, message: str, **more: Any) -> JsonResponse:
+    """What the script shows."""
+    return JsonResponse({"ok": ok, "code": code, "message": message, **more})

@@ -1,0 +1,273 @@
+"""What an owner does with an agent's settings: keep a draft, publish it, compare, go back.
+
+What is published stands in the agent's own columns, which is all that whoever answers reads; each
+publication is kept besides as an `AgentVersion`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils.translation import gettext as _
+
+from organizations.models import Agent, AgentVersion, Language, Member, Organization, Provider
+
+# The settings that are published together, in the order of the form.
+FIELDS = (
+    *("avatar", "instructions", "tone", "languages", "greeting", "suggested_questions"),
+    *("provider", "model", "fallbacks", "temperature", "top_p", "max_tokens", "reply_delay"),
+    *("handoff_on", "daily_turns_per_visitor", "input_price", "output_price"),
+)
+# Which shelves of knowledge it may use; those are rows of another package.
+CATEGORIES = "categories"
+
+Settings = dict[str, Any]
+
+
+def settings_of(agent: Agent, categories: Iterable[int]) -> Settings:
+    """An agent's settings as they are kept in drafts and versions."""
+    kept: Settings = {name: _plain(_field(name), agent) for name in FIELDS}
+    return kept | {CATEGORIES: sorted(categories)}
+
+
+def published(agent: Agent) -> Settings:
+    """What the agent answers by now."""
+    return settings_of(agent, _categories(agent).values_list("pk", flat=True))
+
+
+def drafted(agent: Agent) -> Settings:
+    """What it would answer by if it was published now."""
+    return published(agent) | (agent.draft or {})
+
+
+def with_settings(agent: Agent, settings: Settings) -> Agent:
+    """A copy of the agent with these settings in its columns; not to be saved."""
+    changed = copy(agent)
+    changed._state = copy(agent._state)
+    changed._state.fields_cache = {}
+    changed.organization = agent.organization
+    for name in FIELDS:
+        if name in settings:
+            setattr(changed, _field(name).attname, _value(_field(name), settings[name]))
+    return changed
+
+
+def keep_draft(agent: Agent, settings: Settings) -> None:
+    """Keep settings that are not published yet; equal ones are no draft."""
+    now = published(agent)
+    agent.draft = {
+        name: value for name, value in settings.items() if now.get(name) != value
+    } or None
+    agent.save(update_fields=["draft"])
+
+
+@transaction.atomic
+def publish(agent: Agent, author: Member | None = None, note: str = "") -> AgentVersion:
+    """Let the agent answer by its draft from now on, as a new version.
+
+    Refuses what names a provider or a category that is not there any more.
+    """
+    locked = Agent.objects.of(agent.organization).select_for_update(of=("self",)).get(pk=agent.pk)
+    settings = drafted(locked)
+    _refuse_what_is_gone(locked, settings)
+    last = (
+        AgentVersion.objects.of(agent.organization)
+        .filter(agent=locked)
+        .aggregate(models.Max("number"))["number__max"]
+    )
+    version = AgentVersion.unscoped.create(
+        organization=agent.organization,
+        agent=locked,
+        number=(last or 0) + 1,
+        settings=settings,
+        author=author,
+        note=note,
+    )
+    changed = with_settings(locked, settings)
+    changed.draft, changed.version = None, version
+    changed.save(
+        update_fields=[*(_field(name).attname for name in FIELDS), "draft", "version", "updated_at"]
+    )
+    locked.categories.set(settings[CATEGORIES])
+    agent.refresh_from_db()
+    return version
+
+
+@transaction.atomic
+def roll_back(agent: Agent, version: AgentVersion, author: Member | None = None) -> AgentVersion:
+    """Publish an older version again, as a new one; the draft is then that, too."""
+    locked = Agent.objects.of(agent.organization).select_for_update(of=("self",)).get(pk=agent.pk)
+    locked.draft = version.settings
+    locked.save(update_fields=["draft"])
+    return publish(locked, author, _("As version %(number)s") % {"number": version.number})
+
+
+def discard(agent: Agent) -> None:
+    """Forget what is not published."""
+    agent.draft = None
+    agent.save(update_fields=["draft"])
+
+
+def providers_in(agent: Agent) -> set[int]:
+    """The providers that the agent names, published or in its draft."""
+    settings = [published(agent), agent.draft or {}]
+    named = {one.get("provider") for one in settings}
+    named |= {entry["provider"] for one in settings for entry in one.get("fallbacks", [])}
+    return {pk for pk in named if pk is not None}
+
+
+# --- comparing --------------------------------------------------------------------------------
+
+
+# A piece of a text, and whether it is only on this side.
+Pieces = list[tuple[str, bool]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting that differs, in words."""
+
+    name: str
+    label: str
+    before: str
+    after: str
+
+    def pieces(self) -> tuple[Pieces, Pieces]:
+        """Both sides, word by word, with what differs marked."""
+        old, new = (re.findall(r"\s*\S+", text) for text in (self.before, self.after))
+        left: Pieces = []
+        right: Pieces = []
+        matcher = SequenceMatcher(None, old, new, autojunk=False)
+        for kind, a, b, c, d in matcher.get_opcodes():
+            left += [("".join(old[a:b]), kind != "equal")] if a < b else []
+            right += [("".join(new[c:d]), kind != "equal")] if c < d else []
+        return left, right
+
+
+def differences(agent: Agent, before: Settings, after: Settings) -> list[Difference]:
+    """What differs between two settings of one agent, in the order of the form."""
+    names = _names(agent)
+    found = [
+        Difference(
+            name,
+            str(_label(name)),
+            _in_words(name, before.get(name), names),
+            _in_words(name, after.get(name), names),
+        )
+        for name in (*FIELDS, CATEGORIES)
+        if before.get(name) != after.get(name)
+    ]
+    # What an older version had no word for yet, and what is given none, are the same.
+    return [one for one in found if one.before != one.after]
+
+
+@dataclass(frozen=True)
+class _Names:
+    providers: dict[int, str]
+    categories: dict[int, str]
+
+
+def _names(agent: Agent) -> _Names:
+    providers = Provider.objects.of(agent.organization).values_list("pk", "name")
+    return _Names(dict(providers), {row.pk: str(row) for row in categories_of(agent.organization)})
+
+
+def _label(name: str) -> Any:
+    if name == CATEGORIES:
+        return _("Knowledge categories")
+    label = str(_field(name).verbose_name)
+    return label[:1].upper() + label[1:]
+
+
+def _in_words(name: str, value: Any, names: _Names) -> str:
+    """A kept value as a person reads it; empty for none."""
+    if value in (None, "", [], {}):
+        return ""
+    if name == CATEGORIES:
+        return ", ".join(names.categories.get(pk, f"№ {pk}") for pk in value)
+    if name == "provider":
+        return _provider(value, names)
+    if name == "fallbacks":
+        return "\n".join(
+            f"{number}. {entry['model']} · {_provider(entry['provider'], names)}"
+            for number, entry in enumerate(value, start=1)
+        )
+    if isinstance(value, dict):
+        return "\n".join(
+            f"{Language(language).label}: {text if isinstance(text, str) else ' · '.join(text)}"
+            for language, text in sorted(value.items())
+        )
+    choices = dict(getattr(_field(name), "base_field", _field(name)).flatchoices)
+    if isinstance(value, list):
+        return ", ".join(str(choices.get(one, one)) for one in value)
+    return str(choices.get(value, value))
+
+
+def _provider(pk: int | None, names: _Names) -> str:
+    if pk is None:
+        return _("the server's provider")
+    return names.providers.get(pk) or _("a deleted provider")
+
+
+# --- rows and JSON ----------------------------------------------------------------------------
+
+
+def _field(name: str) -> Any:
+    return Agent._meta.get_field(name)
+
+
+def _plain(field: Any, agent: Agent) -> Any:
+    """A column's value as JSON has it."""
+    value = getattr(agent, field.attname)
+    if isinstance(field, models.FileField):
+        return value.name or ""
+    if isinstance(field, models.DecimalField):
+        # As PostgreSQL will give it back, so that equal prices are equal texts.
+        return None if value is None else f"{field.to_python(value):.{field.decimal_places}f}"
+    # Browsers send other ends of lines than the rest of the world writes.
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
+def _value(field: Any, plain: Any) -> Any:
+    if isinstance(field, models.ForeignKey):
+        return plain
+    return field.to_python(plain)
+
+
+def categories_of(organization: Organization) -> Any:
+    """Every category of an organization."""
+    model = Agent._meta.get_field(CATEGORIES).related_model
+    return model.objects.of(organization)  # type: ignore[union-attr]
+
+
+def _categories(agent: Agent) -> Any:
+    return agent.categories.order_by("pk")
+
+
+def _refuse_what_is_gone(agent: Agent, settings: Settings) -> None:
+    """Raise ValidationError for a reference that leads nowhere, or into another organization."""
+    wanted = {settings["provider"], *(entry["provider"] for entry in settings["fallbacks"])} - {
+        None
+    }
+    there = Provider.objects.of(agent.organization).filter(pk__in=wanted)
+    if set(there.values_list("pk", flat=True)) != wanted:
+        raise ValidationError(
+            _("A model provider of these settings has been deleted. Choose another first."),
+            code="provider_gone",
+        )
+    shelves = set(settings[CATEGORIES])
+    found = set(
+        categories_of(agent.organization).filter(pk__in=shelves).values_list("pk", flat=True)
+    )
+    if found != shelves:
+        raise ValidationError(
+            _("A knowledge category of these settings has been deleted. Check the categories."),
+            code="category_gone",
+        )
