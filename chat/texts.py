@@ -22,6 +22,7 @@ def widget_texts() -> dict[str, str]:
         # The dialogue.
         "dialogue": _("Messages"),
         "welcome": _("Hello! How can I help?"),
+        "suggested": _("Questions to begin with"),
         "you": _("You"),
         "today": _("Today"),
         "yesterday": _("Yesterday"),

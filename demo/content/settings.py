@@ -26,6 +26,10 @@ AGENT: dict[str, Any] = {
         "that has not arrived, offer a person."
     ),
     "reply_delay": 0.5,
+    "suggested_questions": {
+        "ru": ["Какие туры есть на выходные?", "Как можно оплатить?", "Как отменить бронирование?"],
+        "en": ["Which tours are there this weekend?", "How can I pay?", "How do I cancel?"],
+    },
 }
 
 WEEKDAYS = {day: [["09:00", "19:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}

@@ -11,6 +11,10 @@ import { draftNodes } from "../shared/prose.js";
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 /** @typedef {import("./line.js").Setting} Setting */
 /** @typedef {{key: string, inputs: any[], make: () => HTMLElement}} Item */
+/**
+ * What an empty chat shows.
+ * @typedef {{welcome: string, questions: string[], ask: (question: string) => void}} Opening
+ */
 
 /** Lines of one author that are no further apart belong together. */
 const GROUP = 5 * 60 * 1000;
@@ -20,9 +24,9 @@ const NEAR = 80;
 /**
  * @param {{scroll: HTMLElement, log: HTMLElement, jump: HTMLElement}} parts
  * @param {Setting} setting
- * @param {{welcome: string}} config
+ * @param {Opening} opening
  */
-export function openLog({ scroll, log, jump }, setting, { welcome }) {
+export function openLog({ scroll, log, jump }, setting, opening) {
   /** @type {Map<string, {node: HTMLElement, inputs: any[]}>} */
   let shown = new Map();
   let isFollowing = true;
@@ -54,7 +58,7 @@ export function openLog({ scroll, log, jump }, setting, { welcome }) {
       const next = new Map();
       /** @type {HTMLElement | null} */
       let previous = null;
-      for (const { key, inputs, make } of itemsOf(state, ui, setting, welcome)) {
+      for (const { key, inputs, make } of itemsOf(state, ui, setting, opening)) {
         const old = shown.get(key);
         const isSame = old && old.inputs.every((input, at) => input === inputs[at]);
         const node = isSame ? old.node : make();
@@ -94,10 +98,10 @@ function replace(/** @type {HTMLElement} */ old, /** @type {HTMLElement} */ node
  * @param {Transcript} state
  * @param {{operatorTyping: boolean}} ui
  * @param {Setting} setting
- * @param {string} welcome
+ * @param {Opening} opening
  * @returns {Item[]}
  */
-function itemsOf(state, ui, setting, welcome) {
+function itemsOf(state, ui, setting, opening) {
   const { texts } = setting;
   /** @type {Item[]} */
   const items = [];
@@ -114,7 +118,7 @@ function itemsOf(state, ui, setting, welcome) {
     items.push({
       key: "welcome",
       inputs: [isFresh],
-      make: () => welcomeNode(welcome, isFresh, setting),
+      make: () => welcomeNode(opening, isFresh, setting),
     });
   }
 
@@ -193,21 +197,25 @@ function dayNode(/** @type {string} */ timestamp, /** @type {Setting} */ { texts
 }
 
 function welcomeNode(
-  /** @type {string} */ words,
+  /** @type {Opening} */ { welcome, questions, ask },
   /** @type {boolean} */ isFresh,
   /** @type {Setting} */ setting,
 ) {
   const { texts, actions } = setting;
   const who = { role: "assistant", author: "" };
-  const content = words.split(/\n+/).map((part) => el("p", { text: part }));
+  const content = welcome.split(/\n+/).map((part) => el("p", { text: part }));
   const node = writingNode(who, { isFirst: true, isLast: true }, content, setting);
   node.classList.remove("is-writing");
   if (isFresh) {
-    node
-      .querySelector(".body")
-      ?.append(
-        button(texts.talk_to_person, actions.askPerson, { picture: "person", class: "chip" }),
-      );
+    const chips = questions.map((question) =>
+      el("li", {}, button(question, () => ask(question), { class: "chip is-question" })),
+    );
+    node.querySelector(".body")?.append(
+      ...(chips.length
+        ? [el("ul", { class: "questions", "aria-label": texts.suggested }, ...chips)]
+        : []),
+      button(texts.talk_to_person, actions.askPerson, { picture: "person", class: "chip" }),
+    );
   }
   return node;
 }

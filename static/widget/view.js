@@ -80,6 +80,12 @@ export function openView(config, actions, { isEmbedded, draft }) {
   text.placeholder = config.placeholder_text || texts.placeholder;
   const log = openLog({ scroll: byId("scroll"), log: byId("log"), jump: byId("jump") }, setting, {
     welcome: config.welcome_message || texts.welcome,
+    questions: config.suggested_questions ?? [],
+    ask: (question) => {
+      say(question);
+      // The button is gone. On a touch screen the keyboard would cover the answer.
+      if (!matchMedia("(pointer: coarse)").matches) composer.focus();
+    },
   });
   const composer = openComposer(
     { form: byId("composer"), text, send: byId("send"), counter: byId("counter") },
