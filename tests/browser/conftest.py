@@ -76,7 +76,11 @@ def model_server() -> Iterator[OpenAIServer]:
 @pytest.fixture(scope="session")
 def site_with_model(model_server: OpenAIServer) -> Iterator[Site]:
     """The demo with a model that stops in mid-answer until the test lets it go on."""
-    yield from started(OPENAI_BASE_URL=model_server.base_url, OPENAI_MODEL="fake-gate")
+    yield from started(
+        OPENAI_BASE_URL=model_server.base_url,
+        OPENAI_MODEL="fake-gate",
+        OUTGOING_ALLOWED=f"127.0.0.1:{model_server.port}",
+    )
 
 
 @pytest.fixture
