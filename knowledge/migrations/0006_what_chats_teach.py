@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('knowledge', '0003_kinds_of_knowledge'),
+        ('knowledge', '0005_keys_of_entries_and_rows_of_imports'),
         ('organizations', '0002_texts_by_language'),
     ]
 

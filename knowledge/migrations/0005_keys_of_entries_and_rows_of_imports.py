@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('knowledge', '0003_kinds_of_knowledge'),
+        ('knowledge', '0004_documents_by_content'),
         ('organizations', '0002_texts_by_language'),
     ]
 

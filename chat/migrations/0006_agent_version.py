@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0004_desk_and_idle_indexes'),
+        ('chat', '0005_turns_teach'),
         ('organizations', '0005_fallbacks_in_a_list'),
     ]
 
