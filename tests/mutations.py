@@ -17,6 +17,7 @@ GARBAGE = ["", " ", "\t", "'", "{", "]", ",", "//", "/* */", "\ufeff", "0x1", "-
 DOMAIN = frozenset(
     {
         *("unknown_chat", "unknown_message", "unknown_member", "unknown_contact", "not_yours"),
+        "nothing_to_keep",
         *("chat_closed", "bad_email", "client_id_reused"),
     }
 )
