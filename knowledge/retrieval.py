@@ -20,8 +20,8 @@ from knowledge.asked import Asked, understand
 from knowledge.models import Category, SearchIndex
 from organizations.models import Agent, Language, Organization
 
-# Calibrated on the development half of tests/data/questions.json; see docs/knowledge-finding.md for what
-# they are worth on the other half and elsewhere.
+# Calibrated on the development half of tests/data/questions.json; see docs/knowledge-finding.md for
+# what they are worth on the other half and elsewhere.
 CUT_OFF = 0.3
 # A sentence model finds something rather near to everything: the more the vectors decide, the
 # more is asked of a match.
