@@ -107,6 +107,8 @@ def fill(house: House) -> Rows:
         embedder=word,
         embedding=[0.0] * 1024,
     )
+    # The demo's indexing has made one already.
+    SearchIndex.unscoped.filter(organization=house.organization).delete()
     add(SearchIndex, embedder=word)
     add(Word, word=word, passages=1)
     add(ContextEntry, key=word, value=word, category=word, agent=house.agent)
