@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -14,10 +13,10 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 import ai
-from ai.interface import AIError, Embedder
-from knowledge import documents, upkeep
+from ai.interface import AIError
+from knowledge import documents
 from knowledge.entries import COPIED, KINDS
-from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, SearchIndex, WebPage
+from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, WebPage
 from knowledge.passages import Piece, split
 from knowledge.spool import Spool
 
@@ -51,18 +50,15 @@ def index(kind: str, item_id: int, content_hash: str) -> bool:
     )
     if item is None:
         return False
-    # While the embedder changes, an edit is embedded by both: the old vectors still serve.
-    embedders = upkeep.wanted(upkeep.index_of(item.organization_id))
-    spools = {embedder.name: Spool() for embedder in embedders}
+    spool, embedder = Spool(), ai.embedder()
     try:
         for batch in _batches(pieces_of(item)):
-            for embedder in embedders:
-                spools[embedder.name].add(*_embedded(kind, [item_id], batch, embedder))
-            if max(map(len, spools.values())) > MAX_PASSAGES:
+            spool.add(batch, embedder.embed([piece.embedded() for piece in batch]))
+            if len(spool) > MAX_PASSAGES:
                 raise documents.Unreadable("text_too_long")
-        if not all(map(len, spools.values())):
+        if not len(spool):
             raise documents.Unreadable("no_text")
-        is_done = _swap(kind, item_id, content_hash, spools)
+        return _swap(kind, item_id, content_hash, spool, embedder.name)
     except documents.Unreadable as error:
         return fail(kind, item_id, content_hash, error.code)
     except AIError as error:
@@ -70,11 +66,7 @@ def index(kind: str, item_id: int, content_hash: str) -> bool:
             raise
         return fail(kind, item_id, content_hash, error.code)
     finally:
-        for spool in spools.values():
-            spool.close()
-    if is_done:
-        upkeep.measure(item.organization_id)
-    return is_done
+        spool.close()
 
 
 def index_many(kind: str, pairs: Sequence[tuple[int, str]]) -> int:
@@ -85,86 +77,31 @@ def index_many(kind: str, pairs: Sequence[tuple[int, str]]) -> int:
     hashes: dict[int, str] = dict(pairs)
     waiting = KINDS[kind].unscoped.filter(pk__in=hashes).exclude(status=Knowledge.Status.READY)
     items = [item for item in waiting if item.content_hash == hashes[item.pk]]
-    if any(len(upkeep.wanted(upkeep.index_of(o))) > 1 for o in {i.organization_id for i in items}):
-        return sum(index(kind, item.pk, item.content_hash) for item in items)
     pieces = {item.pk: list(pieces_of(item)) for item in items}
     embedder = ai.embedder()
     try:
-        made, vectors = _embedded(
-            kind,
-            [item.pk for item in items],
-            [piece for item in items for piece in pieces[item.pk]],
-            embedder,
+        vectors = iter(
+            embedder.embed([piece.embedded() for item in items for piece in pieces[item.pk]])
         )
     except AIError as error:
         if error.retryable:
             raise
         # One of them may be at fault for all: each is tried alone.
         return sum(index(kind, item.pk, item.content_hash) for item in items)
-    count, start = 0, 0
+    count = 0
     for item in items:
-        end = start + sum(len(piece.with_wordings()) for piece in pieces[item.pk])
         with closing(Spool()) as spool:
-            spool.add(made[start:end], vectors[start:end])
-            count += _swap(kind, item.pk, item.content_hash, {embedder.name: spool})
-        start = end
-    for organization in {item.organization_id for item in items}:
-        upkeep.measure(organization)
+            spool.add(pieces[item.pk], list(islice(vectors, len(pieces[item.pk]))))
+            count += _swap(kind, item.pk, item.content_hash, spool, embedder.name)
     return count
-
-
-def _embedded(
-    kind: str, ids: Sequence[int], pieces: Sequence[Piece], embedder: Embedder
-) -> tuple[list[Piece], list[list[float]]]:
-    """The pieces and their wordings, with a vector each; a text embedded before is not sent."""
-    texts = dict.fromkeys(text for piece in pieces for text in piece.embedded())
-    known = _known_vectors(kind, ids, pieces, embedder)
-    missing = [text for text in texts if text not in known]
-    known |= dict(zip(missing, embedder.embed(missing), strict=True))
-    made: list[Piece] = []
-    vectors: list[list[float]] = []
-    for piece in pieces:
-        own = [known[text] for text in piece.embedded()]
-        made += piece.with_wordings()
-        vectors += [mean(own), *own] if len(own) > 1 else own
-    return made, vectors
-
-
-def _known_vectors(
-    kind: str, ids: Sequence[int], pieces: Sequence[Piece], embedder: Embedder
-) -> dict[str, list[float]]:
-    """The vectors by this embedder that the rows have for these texts already."""
-    by_words = {(one.heading, one.text): one for piece in pieces for one in piece.with_wordings()}
-    rows = Passage.unscoped.filter(
-        **{f"{kind}_id__in": ids},
-        embedder=embedder.name,
-        heading__in={heading for heading, _text in by_words},
-    ).exclude(is_wording=False, wordings__gt=1)
-    known = {}
-    for heading, text, vector, is_wording in rows.values_list(
-        "heading", "text", "embedding", "is_wording"
-    ):
-        if is_wording or kind == "faq":
-            known[heading] = list(vector)
-        elif piece := by_words.get((heading, text)):
-            known[piece.embedded()[0]] = list(vector)
-    return known
-
-
-def mean(vectors: Sequence[Sequence[float]]) -> list[float]:
-    """The direction of several vectors together, of unit length."""
-    if len(vectors) == 1:
-        return list(vectors[0])
-    added = [math.fsum(numbers) for numbers in zip(*vectors, strict=True)]
-    length = math.sqrt(math.fsum(x * x for x in added)) or 1.0
-    return [x / length for x in added]
 
 
 def pieces_of(item: Knowledge) -> Iterable[Piece]:
     """What a piece of knowledge is searched by."""
     if isinstance(item, FAQEntry):
-        asked = tuple(dict.fromkeys([item.question, *item.phrasings]))
-        return [Piece(item.question, item.answer, True, asked, tuple(item.keywords))]
+        # Each way to ask it is a passage of its own, and is matched like the question.
+        asked = dict.fromkeys([item.question, *item.phrasings])
+        return [Piece(question, item.answer, is_answer=True) for question in asked]
     if isinstance(item, Article | WebPage):
         return split(item.title, item.body)
     if isinstance(item, Document):
@@ -211,7 +148,8 @@ def _swap(
     kind: str,
     item_id: int,
     content_hash: str,
-    spools: Mapping[str, Spool],
+    spool: Spool,
+    embedder: str,
 ) -> bool:
     with transaction.atomic():
         item = (
@@ -224,11 +162,10 @@ def _swap(
         if item is None:
             return False
         Passage.unscoped.filter(**{f"{kind}_id": item_id}).delete()
-        for embedder, spool in spools.items():
-            position = 0
-            for pieces, vectors in spool.batches(BATCH):
-                _write(item, kind, position, pieces, vectors, embedder)
-                position += len(pieces)
+        position = 0
+        for pieces, vectors in spool.batches(BATCH):
+            _write(item, kind, position, pieces, vectors, embedder)
+            position += len(pieces)
         KINDS[kind].unscoped.filter(pk=item_id).update(
             status=Knowledge.Status.READY, error="", progress=None, indexed_at=timezone.now()
         )
@@ -255,31 +192,16 @@ def _write(
                 **{name: getattr(item, name) for name in COPIED},
                 embedder=embedder,
                 embedding=vector,
-                is_wording=piece.is_wording,
-                wordings=max(1, len(piece.wordings)),
             )
             for position, (piece, vector) in enumerate(zip(pieces, vectors, strict=True), first)
         ]
     )
-    index_words(
-        item.language,
-        {
-            passage.pk: piece.asked()
-            for passage, piece in zip(passages, pieces, strict=True)
-            if not piece.is_wording
-        },
-    )
-
-
-def index_words(language: str, asked: Mapping[int, str]) -> None:
-    """Make passages findable by their words; `asked` is what each is asked for."""
     with connection.cursor() as cursor:
         cursor.execute(
             INDEX_WORDS,
             {
-                "config": config_of(language),
-                "passages": list(asked),
-                "asked": list(asked.values()),
+                "config": config_of(item.language),
+                "passages": [passage.pk for passage in passages],
             },
         )
 
@@ -287,11 +209,11 @@ def index_words(language: str, asked: Mapping[int, str]) -> None:
 # See `Passage.search` for the word with the organization.
 INDEX_WORDS = """
 UPDATE knowledge_passage
-SET search = setweight(to_tsvector(%(config)s::regconfig, made.asked), 'A')
+SET search = setweight(to_tsvector(%(config)s::regconfig, heading), 'A')
              || setweight(to_tsvector(%(config)s::regconfig, text), 'B')
-             || array_to_tsvector(ARRAY['@' || organization_id])
-FROM unnest(%(passages)s::bigint[], %(asked)s::text[]) AS made(id, asked)
-WHERE knowledge_passage.id = made.id
+             || array_to_tsvector(ARRAY['@' || organization_id]),
+    heading_words = length(to_tsvector(%(config)s::regconfig, heading))
+WHERE id = ANY(%(passages)s)
 """
 
 
@@ -310,28 +232,15 @@ def fail(kind: str, item_id: int, content_hash: str, code: str) -> bool:
 
 
 def outdated(kind: str, embedder: str) -> models.QuerySet[Knowledge]:
-    """The ready pieces that have passages, but none by this embedder."""
-    own = Passage.unscoped.filter(**{f"{kind}_id": models.OuterRef("pk")})
+    """The ready pieces whose passages were made by another embedder than today's."""
     return (
         KINDS[kind]
         .unscoped.filter(status=Knowledge.Status.READY)
-        .filter(models.Exists(own), ~models.Exists(own.filter(embedder=embedder)))
-    )
-
-
-def change_embedders() -> int:
-    """Let organizations be searched by the settings' embedder whose passages are all ready."""
-    embedder = ai.embedder().name
-    waiting = {
-        organization
-        for kind, model in KINDS.items()
-        for pieces in (
-            outdated(kind, embedder),
-            model.unscoped.filter(status=Knowledge.Status.PENDING),
+        .filter(
+            models.Exists(
+                Passage.unscoped.filter(**{f"{kind}_id": models.OuterRef("pk")}).exclude(
+                    embedder=embedder
+                )
+            )
         )
-        for organization in pieces.values_list("organization_id", flat=True).distinct()
-    }
-    ready = SearchIndex.unscoped.exclude(embedder=embedder).exclude(organization__in=waiting)
-    for index in ready:
-        upkeep.change_embedder(index)
-    return len(ready)
+    )

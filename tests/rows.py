@@ -32,11 +32,9 @@ from knowledge.models import (
     ImportRow,
     Passage,
     Revision,
-    SearchIndex,
     Suggestion,
     WebPage,
     WebSource,
-    Word,
 )
 from operators.models import Availability
 from organizations.models import Agent, AgentVersion, Member, Provider, Widget
@@ -107,10 +105,6 @@ def fill(house: House) -> Rows:
         embedder=word,
         embedding=[0.0] * 1024,
     )
-    # The demo's indexing has made one already.
-    SearchIndex.unscoped.filter(organization=house.organization).delete()
-    add(SearchIndex, embedder=word)
-    add(Word, word=word, passages=1)
     add(ContextEntry, key=word, value=word, category=word, agent=house.agent)
     add(Availability, member=house.operator)
 

@@ -195,7 +195,6 @@ CELERY_BEAT_SCHEDULE = {
     "resume-imports": {"task": "knowledge.tasks.resume_imports", "schedule": 15.0},
     "learn": {"task": "chat.tasks.learn", "schedule": 20.0},
     "gather-gaps": {"task": "knowledge.tasks.gather_gaps", "schedule": 30.0},
-    "keep-graphs": {"task": "knowledge.tasks.keep_graphs", "schedule": 300.0},
 }
 
 # --- models -----------------------------------------------------------------------------------
