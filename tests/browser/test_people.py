@@ -131,7 +131,7 @@ def test_owner_reads_why_a_file_was_not_indexed(site: Site, people: People) -> N
     expect(row).to_be_visible()
     while "В очереди" in row.inner_text():
         owner.reload()
-    expect(row).to_contain_text("В файле нет текста")
+    expect(row).to_contain_text("В нём нет текста")
 
 
 def test_both_sides_come_back_when_the_server_dies(site: Site, people: People) -> None:
