@@ -41,7 +41,7 @@ from chat import assistant, conversation, events, protocol, socket, turns
 from chat.deltas import DeltaPipe
 from chat.heartbeat import heart
 from chat.management.commands.dispatch import dispatch_once
-from chat.models import Chat, ContactRequest, Handoff, Turn
+from chat.models import Chat, ContactRequest, Handoff, Message, Turn
 from operators.tasks import expire_waiting
 from tests import transcript
 from tests.conftest import build
@@ -250,6 +250,15 @@ class Walk(RuleBasedStateMachine):
             fields = {"client_id": uuid.uuid4(), "text": "It costs **ten**."}
             self.do(self.consoles[console].send(command, chat_id=chat.chat_id, **fields))
             self.settle(hurry)
+
+    @rule(console=consoles, which=which)
+    def learn(self, console: int, which: int) -> None:
+        spoken = Message.objects.of(self.house.organization).filter(role="operator").order_by("pk")
+        if lines := list(spoken.select_related("chat")):
+            line = lines[which % len(lines)]
+            person = self.consoles[console]
+            self.do(person.send("learn", chat_id=line.chat.chat_id, seq=line.seq))
+            self.settle(False)
 
     @rule(console=consoles, status=st.sampled_from(["online", "away"]))
     def say_presence(self, console: int, status: str) -> None:
@@ -502,6 +511,7 @@ def tour() -> None:
     one.work_at_the_desk(0, 1, "typing", False)
     one.write(0, 1, "message", False)
     one.write(0, 1, "note", False)
+    one.learn(0, 0)
     one.say_presence(1, "away")
     one.work_at_the_desk(0, 1, "hand_back", False)
     one.leave_contact(0, False)
