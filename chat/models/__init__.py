@@ -1,0 +1,21 @@
+"""Visitors, sessions, chats, messages, turns and handoffs: the truth about every dialogue."""
+
+from chat.models.chats import Chat, Mode
+from chat.models.handoffs import ContactRequest, Handoff
+from chat.models.messages import Message, Note
+from chat.models.people import Customer, Session, Visitor, validate_phone
+from chat.models.turns import Turn
+
+__all__ = [
+    "Chat",
+    "ContactRequest",
+    "Customer",
+    "Handoff",
+    "Message",
+    "Mode",
+    "Note",
+    "Session",
+    "Turn",
+    "Visitor",
+    "validate_phone",
+]
