@@ -6,6 +6,7 @@ The model's name says what it does: `bench-<ms to the first token>-<tokens a sec
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import re
 import sys
@@ -19,7 +20,6 @@ HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
     b"Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
 )
-TICK_SECONDS = 0.001
 
 
 def chunked(event: bytes) -> bytes:
@@ -29,8 +29,14 @@ def chunked(event: bytes) -> bytes:
 
 def piece(text: str, reason: str | None = None) -> bytes:
     """An event with a piece of the answer, with everything around it that OpenAI sends."""
-    choice = {"index": 0, "delta": {"content": text}, "logprobs": None, "finish_reason": reason}
-    return (
+    before, after = _around(reason)
+    return before + text.encode() + after
+
+
+@functools.cache
+def _around(reason: str | None) -> tuple[bytes, bytes]:
+    choice = {"index": 0, "delta": {"content": "|"}, "logprobs": None, "finish_reason": reason}
+    event = (
         b"data: %b\n\n"
         % json.dumps(
             {
@@ -44,42 +50,58 @@ def piece(text: str, reason: str | None = None) -> bytes:
             }
         ).encode()
     )
+    before, _, after = event.partition(b"|")
+    return before, after
 
 
 class Answer:
-    """One stream: which tokens are due, and the connection they go to."""
+    """One stream, which writes its tokens when they are due."""
 
     def __init__(self, transport: asyncio.Transport, wait: float, rate: float, count: int) -> None:
-        self.transport, self.rate, self.count = transport, rate, count
-        self.begins, self.sent = time.perf_counter() + wait, 0
+        self._transport, self._rate, self._count = transport, rate, count
+        self._loop = asyncio.get_running_loop()
+        self._begins, self._sent = self._loop.time() + wait, 0
+        self._timer: asyncio.TimerHandle | None = None
+        # A first token that is due at once must not wait for the clock.
+        if wait:
+            self._timer = self._loop.call_at(self._begins, self._advance)
+        else:
+            self._advance()
 
-    def advance(self, now: float) -> bool:
-        """Write what is due; False when the answer is over."""
-        due = min(self.count, int((now - self.begins) * self.rate) + 1)
-        while self.sent < due:
-            self.transport.write(chunked(piece(f"{time.perf_counter():.6f} ")))
-            self.sent += 1
-        if self.sent < self.count:
-            return True
-        self.transport.write(
-            chunked(piece("", "stop")) + chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n"
-        )
-        return False
+    def _advance(self) -> None:
+        """Write what is due, and wait for the next."""
+        # At least one: the loop's clock is coarse, and a timer may be a little early.
+        due = max(self._sent + 1, int((self._loop.time() - self._begins) * self._rate) + 1)
+        due = min(self._count, due)
+        for _ in range(self._sent, due):
+            self._transport.write(chunked(piece(f"{time.perf_counter():.6f} ")))
+        self._sent = due
+        if self._sent < self._count:
+            at = self._begins + self._sent / self._rate
+            self._timer = self._loop.call_at(at, self._advance)
+        else:
+            end = chunked(piece("", "stop")) + chunked(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+            self._transport.write(end)
+
+    def cancel(self) -> None:
+        """Say no more: nobody listens."""
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class Connection(asyncio.Protocol):
     """Reads requests, one after the other."""
 
-    running: set[Answer] = set()
-
     def __init__(self) -> None:
         self._data = b""
+        self._answer: Answer | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        Connection.running -= {a for a in self.running if a.transport is self.transport}
+        if self._answer is not None:
+            self._answer.cancel()
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -93,19 +115,13 @@ class Connection(asyncio.Protocol):
             raise ValueError("not a model of this server's")
         wait, rate, count = map(int, found.groups())
         self.transport.write(HEAD)
-        answer = Answer(self.transport, wait / 1000, rate, count)
-        # A first token that is due at once must not wait for the clock.
-        if answer.begins > time.perf_counter() or answer.advance(time.perf_counter()):
-            self.running.add(answer)
+        self._answer = Answer(self.transport, wait / 1000, rate, count)
 
 
 async def main(port: int) -> None:
     server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", port)
     async with server:
-        while True:
-            now = time.perf_counter()
-            Connection.running -= {a for a in Connection.running if not a.advance(now)}
-            await asyncio.sleep(TICK_SECONDS)
+        await server.serve_forever()
 
 
 if __name__ == "__main__":
