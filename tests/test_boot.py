@@ -293,6 +293,8 @@ def test_backup_brings_back_rows_and_files(durable_postgres: services.Service, v
 
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
     assert query(url, "SELECT word FROM kept") == "Ёлка"
+    known = query(url, "SELECT count(*) FROM pg_stats WHERE tablename = 'kept'")
+    assert known == 1, "the planner knows nothing of what was restored"
     assert query(url, "SELECT to_regclass('later')") is None
     assert [path.name for path in media.rglob("*.*")] == ["bot.png"]
     assert (media / "avatars" / "bot.png").read_bytes() == b"picture"

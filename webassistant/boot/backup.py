@@ -104,6 +104,8 @@ def restore(archive: Path, database_url: str, media: Path) -> None:
             "--single-transaction",
             f"--command={EMPTY}",
             f"--file={script}",
+            # A dump holds no statistics, and without them the planner reads whole tables.
+            "--command=ANALYZE",
         )
         if media.exists():
             media.rename(Path(work, "media-before"))
