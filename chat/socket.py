@@ -17,6 +17,7 @@ from typing import Any, ClassVar, ParamSpec, TypeVar
 from uuid import UUID
 
 import redis
+from asgiref.sync import markcoroutinefunction
 from django.db import InterfaceError, OperationalError
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
@@ -132,10 +133,11 @@ class Socket:
     def as_asgi(cls) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
         """An ASGI application that makes one Socket a connection."""
 
-        async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            await cls().run(scope, receive, send)
+        def application(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            return cls().run(scope, receive, send)
 
-        return application
+        # Servers tell by this mark that it takes all three at once.
+        return markcoroutinefunction(application)
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the connection until either side ends it."""

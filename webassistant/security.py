@@ -77,21 +77,32 @@ class SameOrigin:
     def __init__(self, application: Application) -> None:
         self.application = application
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        origin = urlsplit(headers.get(b"origin", b"").decode("latin-1"))
-        host = headers.get(b"host", b"").decode("latin-1")
-        if origin.netloc and origin.netloc == host and host_is_ours(host):
-            await self.application(scope, receive, send)
-            return
-        # Accepted only to be told: a browser shows no page the status of a refused handshake, and
-        # a proxy that hides the host would leave the widget trying for ever without a word.
-        await receive()
-        await send({"type": "websocket.accept"})
-        with translation.override(language_of(scope)):
-            error = Error(code="wrong_origin", message=gettext("This page may not open the chat."))
-        await send({"type": "websocket.send", "text": error.model_dump_json()})
-        await send({"type": "websocket.close", "code": NOBODY})
+    @markcoroutinefunction
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # What is no coroutine leaves nothing behind for as long as the socket stands.
+        let_in = self.application if is_of_ours(scope) else refuse
+        return let_in(scope, receive, send)
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Accept only to tell: a browser shows no page the status of a refused handshake.
+
+    A proxy that hides the host would leave the widget trying for ever without a word.
+    """
+    await receive()
+    await send({"type": "websocket.accept"})
+    with translation.override(language_of(scope)):
+        error = Error(code="wrong_origin", message=gettext("This page may not open the chat."))
+    await send({"type": "websocket.send", "text": error.model_dump_json()})
+    await send({"type": "websocket.close", "code": NOBODY})
+
+
+def is_of_ours(scope: Scope) -> bool:
+    """Whether a page of this server opens the socket."""
+    headers = dict(scope["headers"])
+    origin = urlsplit(headers.get(b"origin", b"").decode("latin-1"))
+    host = headers.get(b"host", b"").decode("latin-1")
+    return bool(origin.netloc) and origin.netloc == host and host_is_ours(host)
 
 
 def host_is_ours(host: str) -> bool:
