@@ -45,6 +45,7 @@ def make_widget(*, model: str = "") -> Widget:
         name="main",
         reply_delay=0,
         model=model,
+        only_from_sources=False,
         daily_turns_per_visitor=100_000,
     )
     widget: Widget = Widget.unscoped.create(

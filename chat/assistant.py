@@ -18,7 +18,8 @@ from weakref import WeakKeyDictionary
 from django.db import InterfaceError, OperationalError
 
 from ai.interface import AIError, ChatModel, ChatRequest, Usage
-from chat import conversation, events, followups, turns
+from chat import conversation, events, followups, memory, summaries, turns
+from chat.citations import Checker
 from chat.database import in_database
 from chat.deltas import DeltaPipe
 from chat.plans import HandOver, Plan, Unclear, milliseconds, prepare
@@ -46,6 +47,8 @@ class Speech:
     model: str = ""
     usage: Usage | None = None
     first_text_at: float | None = None
+    # None: the owner's own words are said, which cite nothing.
+    checker: Checker | None = None
     started_at: float = field(default_factory=time.monotonic)
 
 
@@ -94,7 +97,7 @@ async def _claim(turn_id: int) -> turns.Claim | None:
 
 async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
     """Speak, and save what was said. A model that fails before its first word is stood in for."""
-    speech = Speech()
+    speech = Speech(checker=Checker(len(plan.prompt.given)) if plan.prompt else None)
     typing = AITyping(chat_id=plan.chat_id, turn=claim.turn_id)
     pipe.put(events.packed(typing, plan.chat_id))
     try:
@@ -107,12 +110,14 @@ async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
             raise
         log.warning("turn %s: knowledge alone stands in: %s", claim.turn_id, error.code)
         model, request = plan.stand_in
+        speech.checker = None
         await _speak(claim, plan, model, request, speech, pipe)
     if not speech.text.strip():
         raise AIError("The model said nothing.", code="ai_empty", retryable=True)
     saved = await _patiently(_save, claim, plan, speech)
     if not saved:
         raise Lost
+    await _patiently(_remember, plan)
 
 
 async def _speak(
@@ -146,28 +151,36 @@ async def _carry(
     pipe: DeltaPipe,
 ) -> None:
     speech.model = model.name
+    checker = speech.checker
     async with aclosing(model.stream(request)) as deltas:
         async for delta in deltas:
             speech.model = delta.model or speech.model
             speech.usage = delta.usage or speech.usage
             text = _storable(delta.text)
-            if not text:
-                continue
-            if speech.first_text_at is None:
-                # From here on the turn is not widened; a turn widened before now is void.
-                if not await _patiently(turns.show, claim, plan.grounds):
-                    raise Lost
-                speech.first_text_at = time.monotonic()
-            event = AIDelta(
-                chat_id=plan.chat_id,
-                turn=claim.turn_id,
-                attempt=claim.attempt,
-                epoch=plan.epoch,
-                offset=len(speech.text),
-                text=text,
-            )
-            speech.text += text
-            pipe.put(events.packed(event, plan.chat_id))
+            await _say(claim, plan, speech, checker.feed(text) if checker else text, pipe)
+    if checker:
+        await _say(claim, plan, speech, checker.flush(), pipe)
+
+
+async def _say(claim: turns.Claim, plan: Plan, speech: Speech, text: str, pipe: DeltaPipe) -> None:
+    """Show a piece of the answer."""
+    if not text:
+        return
+    if speech.first_text_at is None:
+        # From here on the turn is not widened; a turn widened before now is void.
+        if not await _patiently(turns.show, claim, plan.grounds):
+            raise Lost
+        speech.first_text_at = time.monotonic()
+    event = AIDelta(
+        chat_id=plan.chat_id,
+        turn=claim.turn_id,
+        attempt=claim.attempt,
+        epoch=plan.epoch,
+        offset=len(speech.text),
+        text=text,
+    )
+    speech.text += text
+    pipe.put(events.packed(event, plan.chat_id))
 
 
 def _storable(text: str) -> str:
@@ -244,19 +257,30 @@ def _save(claim: turns.Claim, plan: Plan, speech: Speech) -> bool:
         "total": milliseconds(speech.started_at, now),
     }
     usage = speech.usage
+    outcome = plan.outcome(speech.text, speech.checker)
     receipt = {
         "model": speech.model[:120],
         "prompt_tokens": usage.prompt_tokens if usage else None,
         "completion_tokens": usage.completion_tokens if usage else None,
         "cost": plan.cost(usage),
         "timings": timings,
+        "flags": outcome.flags,
     }
     if not turns.record(claim, **receipt):
         return False
     message = conversation.answer(
-        claim, speech.text, sources=plan.shown_sources, offers_support=plan.offers_support
+        claim, speech.text, sources=outcome.sources, offers_support=outcome.offers_support
     )
     return message is not None
+
+
+def _remember(plan: Plan) -> None:
+    """What is to be done when an answer is there, and may be late or lost."""
+    forgotten = plan.prompt.forgotten if plan.prompt else 0
+    if forgotten or plan.is_long:
+        summaries.ask_for(plan.chat_id, forgotten)
+    if plan.remembered:
+        memory.mark_used(plan.remembered)
 
 
 def _fail(claim: turns.Claim, code: str, retryable: bool, retry_after: float | None) -> None:

@@ -20,6 +20,9 @@ from organizations.models import Agent, Organization, Provider, Widget
 
 M = TypeVar("M", bound=models.Model)
 
+# A provider that counts more than so many times what was estimated counts something else, too.
+STRICTEST = 1.5
+
 TABLES: dict[str, type[models.Model]] = {
     "turn": Turn,
     "chat": Chat,
@@ -36,7 +39,8 @@ class Brief:
 
     `question` is everything the visitor wrote that the turn answers; `history` the last lines up
     to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers so far;
-    `providers` those of the organization, by their ids.
+    `providers` those of the organization, by their ids; `memory` what is remembered of the visitor;
+    `strictness` how many times more tokens than were estimated the last prompt was counted as.
     """
 
     turn: Turn
@@ -45,6 +49,8 @@ class Brief:
     settings: list[tuple[str, str]]
     done_today: int
     providers: dict[int, Provider]
+    memory: dict[int, str]
+    strictness: float
 
 
 def read(claim: turns.Claim) -> Brief | None:
@@ -63,7 +69,7 @@ def read(claim: turns.Claim) -> Brief | None:
     turn.organization = chat.organization = session.organization = organization
     widget.organization = agent.organization = organization
     turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
-    question, history, settings, done_today, providers = values
+    question, history, settings, done_today, providers, memory, counted = values
     return Brief(
         turn=turn,
         question=question,
@@ -71,6 +77,8 @@ def read(claim: turns.Claim) -> Brief | None:
         settings=[(key, value) for key, value in orjson.loads(settings)],
         done_today=done_today,
         providers={one["id"]: Provider(**one) for one in orjson.loads(providers)},
+        memory=dict(orjson.loads(memory)),
+        strictness=min(max(counted or 1.0, 1.0), STRICTEST),
     )
 
 
@@ -113,9 +121,10 @@ SELECT %(columns)s,
         WHERE chat_id = chat.id AND role = 'user' AND seq BETWEEN turn.from_seq AND turn.upto_seq
     ), ''),
     coalesce((
-        SELECT json_agg(json_build_array(role, content) ORDER BY seq) FROM (
-            SELECT seq, role, content FROM chat_message
+        SELECT json_agg(json_build_array(role, content, seq, is_grounded) ORDER BY seq) FROM (
+            SELECT seq, role, content, sources <> '[]' AS is_grounded FROM chat_message
             WHERE chat_id = chat.id AND seq <= turn.upto_seq AND role <> 'system'
+              AND seq > least(chat.summary_upto_seq, turn.from_seq - 1)
             ORDER BY seq DESC LIMIT %(history)s
         ) AS last_lines
     ), '[]')::text,
@@ -139,7 +148,22 @@ SELECT %(columns)s,
             'timeout', timeout, 'silence', silence, 'is_active', is_active
         ))
         FROM organizations_provider WHERE organization_id = turn.organization_id
-    ), '[]')::text
+    ), '[]')::text,
+    coalesce((
+        SELECT json_agg(json_build_array(id, text) ORDER BY id DESC) FROM (
+            SELECT id, text FROM chat_memoryfact
+            WHERE agent.remembers AND organization_id = turn.organization_id
+              AND (visitor_id = session.visitor_id OR customer_id = session.customer_id)
+              AND expires_at > statement_timestamp()
+            ORDER BY id DESC LIMIT 30
+        ) AS remembered
+    ), '[]')::text,
+    (
+        SELECT prompt_tokens / nullif((prompt_parts ->> 'estimated')::float8, 0)
+            * (prompt_parts ->> 'strictness')::float8
+        FROM chat_turn WHERE chat_id = chat.id AND prompt_tokens > 0
+        ORDER BY id DESC LIMIT 1
+    )
 FROM chat_turn turn
 JOIN chat_chat chat ON chat.id = turn.chat_id
 JOIN chat_session session ON session.id = chat.session_id

@@ -289,6 +289,18 @@ class VisitorConsumer(Socket):
         if self.visitor and line.sender == self.visitor.sender:
             await self._settle(line.chat)
 
+    async def tell_memory(self, frame: protocol.GetMemory) -> None:
+        self._visit()
+        person = self.visitor
+        facts = await in_database(visitor.remembered, person) if person else []
+        self.send_event(protocol.Memory(facts=facts))
+
+    async def forget_memory(self, frame: protocol.ForgetMemory) -> None:
+        self._visit()
+        if self.visitor:
+            await in_database(visitor.be_forgotten, self.visitor)
+        self.send_event(protocol.Memory(facts=[]))
+
     def heard(self, kind: str, frame: str) -> None:
         """Learn from the chat's own events that it was closed."""
         if self.chat and kind == "support_left" and '"mode":"closed"' in frame:
@@ -309,6 +321,8 @@ class VisitorConsumer(Socket):
         protocol.Rate: rate,
         protocol.EndChat: end_chat,
         protocol.PageChanged: look_at,
+        protocol.GetMemory: tell_memory,
+        protocol.ForgetMemory: forget_memory,
         protocol.LeaveContact: leave_contact,
     }
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from chat import events, snapshots, turns, waiting
+from chat import citations, events, snapshots, turns, waiting
 from chat.models import Chat, Handoff, Message, Mode, Session, Turn, Visitor
 from chat.protocol import (
     MODE_AFTER,
@@ -69,7 +69,9 @@ def lock_own(visitor: Visitor, widget: Widget, chat_id: UUID) -> Chat | None:
 
 # Without what only prompts read, and what Django would have to decode.
 CHAT_FIELDS = [
-    field.attname for field in Chat._meta.concrete_fields if field.attname != "ai_context"
+    field.attname
+    for field in Chat._meta.concrete_fields
+    if field.attname not in ("ai_context", "summary")
 ]
 # The chat's own columns are those after the wait. The session's may be from before it, but whose
 # and where it is never changes.
@@ -239,9 +241,16 @@ def stop_answer(locked: Chat) -> Message | None:
         sender="assistant",
         turn=turn,
         model=turn.model,
-        sources=turn.sources,
+        sources=_cited_by(turn),
         is_stopped=True,
     )
+
+
+def _cited_by(turn: Turn) -> list[dict[str, Any]]:
+    """What the part that was shown rests on; the owner's own words cite nothing."""
+    if not turn.prompt_version:
+        return list(turn.sources)
+    return citations.of_receipt(turn.draft, turn.sources, turn.facts)
 
 
 def cut_short(locked: Chat) -> bool:

@@ -70,7 +70,9 @@ def pieces_of(sources: Iterable[dict[str, Any]]) -> set[Piece]:
 
 def _is_unanswered(turn: Turn, message: Message) -> bool:
     """Whether the assistant said that it does not know."""
-    return turn.status == Turn.Status.DONE and message.offers_support and not turn.sources
+    # A model may have been given what is near and have found no answer in it.
+    used = message.sources if turn.prompt_version else turn.sources
+    return turn.status == Turn.Status.DONE and message.offers_support and not used
 
 
 def _note(turn: Turn, reason: Reason) -> None:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 import ai
 from ai.interface import ChatModel, ChatRequest, SourceText, Usage
-from chat import brief, context, followups, intents, prompts, turns
+from chat import brief, citations, context, followups, intents, prompts, summaries, turns
 from chat.context import Fact
 from chat.models import Handoff
 from knowledge import retrieval
@@ -21,7 +21,6 @@ from organizations import providers
 
 # A question this short, asked on a page that knows the answer, is about that page.
 SHORT_QUESTION = 5
-SHOWN_SOURCES = 3
 QUOTE = 300
 MILLION = Decimal(1_000_000)
 
@@ -34,10 +33,22 @@ class HandOver:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What an answer came to: its sources as the message keeps them, and its flags."""
+
+    sources: list[dict[str, Any]]
+    offers_support: bool
+    flags: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Plan:
     """Who says what from which grounds.
 
-    `stand_in` speaks when the model fails before its first word. `timings` are milliseconds.
+    `stand_in` speaks when the model fails before its first word. `prompt` is what a model is told,
+    and None where the owner's own words are said: `shown_sources` and `offers_support` are theirs.
+    `remembered` are the facts of the memory in the prompt; `is_long`: the dialogue is to be
+    summarised. `timings` are milliseconds.
     """
 
     chat_id: UUID
@@ -50,6 +61,20 @@ class Plan:
     grounds: turns.Grounds
     timings: dict[str, int]
     prices: tuple[Decimal | None, Decimal | None]
+    prompt: prompts.Prompt | None = None
+    remembered: tuple[int, ...] = ()
+    is_long: bool = False
+
+    def outcome(self, text: str, checker: citations.Checker | None) -> Outcome:
+        """What is shown beside an answer, and what an owner should know of it."""
+        if checker is None or self.prompt is None:
+            return Outcome(self.shown_sources, self.offers_support, [])
+        cited = [(number, self.prompt.given[number - 1]) for number in checker.cited]
+        return Outcome(
+            [_shown(source) | {"number": number} for number, source in cited],
+            not self.prompt.given or (not cited and citations.admits_ignorance(text)),
+            citations.flags(text, checker),
+        )
 
     def cost(self, usage: Usage | None) -> Decimal | None:
         """The price of the answer, where the owner has said what tokens cost."""
@@ -124,47 +149,105 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         messages=(), sources=tuple([] if fixed else spoken[:1]), fallback=fallback
     )
     says_alone = bool(fixed) or model.name == alone.name or _is_curated(found, facts, asked)
-    grounds = [*facts, page] if page else facts
-    request = ChatRequest(
-        messages=prompts.build(
-            prompts.Material(
-                name=widget.text("bot_name", session.language),
-                organization=chat.organization.name,
-                language=session.language,
-                instructions=agent.brief(),
-                settings=known.settings,
-                facts=grounds,
-                sources=sources,
-                history=known.history,
-            )
-        ),
-        sources=tuple(sources),
-        fallback=fallback,
-        temperature=agent.temperature,
-        max_tokens=agent.max_tokens,
-        top_p=agent.top_p,
-    )
-    shown = _shown(spoken[:1] if says_alone else _cited(sources, facts))
-    if fixed:
-        shown = []
+    if agent.only_from_sources and not (spoken or page or _rests(known, follow_up is not None)):
+        says_alone = True
+    prompt = None if says_alone else _prompt(known, sources, facts, page)
+    request = alone_request
+    if prompt:
+        request = ChatRequest(
+            messages=prompt.messages,
+            sources=tuple(sources),
+            fallback=fallback,
+            temperature=agent.temperature,
+            max_tokens=agent.max_tokens,
+            top_p=agent.top_p,
+        )
     return Plan(
         chat_id=chat.chat_id,
         epoch=known.turn.epoch,
-        model=alone if says_alone else model,
-        request=alone_request if says_alone else request,
-        stand_in=None if says_alone or not spoken else (alone, alone_request),
-        shown_sources=shown,
+        model=model if prompt else alone,
+        request=request,
+        stand_in=(alone, alone_request) if prompt and spoken else None,
+        shown_sources=[] if fixed else [_shown(source) for source in spoken[:1]],
         offers_support=not spoken if not fixed else not _is_pleasantry(question),
-        grounds=turns.Grounds(
-            sources=[hit_receipt(hit) for hit in found.sources],
-            facts=[fact.stored() for fact in grounds],
-            prompt_version="" if says_alone else prompts.VERSION,
-            rewritten=rewritten[:1000],
-            agent_version=agent.version_id,
-        ),
+        grounds=_receipt(known, found, facts, page, prompt, rewritten[:1000]),
         timings={"search": searched},
         prices=(agent.input_price, agent.output_price),
+        prompt=prompt,
+        remembered=tuple(known.memory) if prompt else (),
+        is_long=len(known.history) > summaries.AFTER,
     )
+
+
+def _rests(known: brief.Brief, is_follow_up: bool) -> bool:
+    """Whether there is something to answer from, though nothing was found for the question."""
+    last = next((line for line in reversed(known.history) if line.role != "user"), None)
+    goes_on = is_follow_up and last and (last.is_grounded or last.role == "operator")
+    return bool(known.settings or known.memory or goes_on)
+
+
+def _prompt(
+    known: brief.Brief, sources: list[SourceText], facts: list[Fact], page: Fact | None
+) -> prompts.Prompt:
+    """What the model is told, within the agent's window."""
+    chat = known.turn.chat
+    session, widget = chat.session, chat.session.widget
+    agent = widget.agent
+    asked_from = known.turn.from_seq
+    return prompts.build(
+        prompts.Material(
+            name=widget.text("bot_name", session.language),
+            organization=chat.organization.name,
+            language=session.language,
+            question=known.question,
+            instructions=agent.brief(),
+            settings=known.settings,
+            memory=list(known.memory.values()),
+            summary=chat.summary,
+            page=_fact_source([page]) if page else None,
+            facts=[_fact_source([fact]) for fact in facts],
+            sources=sources,
+            history=[
+                line for line in known.history if line.role != "user" or line.seq < asked_from
+            ],
+        ),
+        agent.context_window - agent.max_tokens,
+        known.strictness,
+    )
+
+
+def _receipt(
+    known: brief.Brief,
+    found: retrieval.Result,
+    facts: list[Fact],
+    page: Fact | None,
+    prompt: prompts.Prompt | None,
+    rewritten: str,
+) -> turns.Grounds:
+    """What the answer rests on; what a model was given has its number there."""
+    kept = prompt.kept if prompt else {}
+    hits = [
+        hit_receipt(hit) | _numbered(place, kept.get("sources", 0))
+        for place, hit in enumerate(found.sources, start=1)
+    ]
+    told = [
+        fact.stored() | _numbered(place, kept.get("facts", 0), kept.get("sources", 0))
+        for place, fact in enumerate(facts, start=1)
+    ]
+    if page:
+        told.append(page.stored() | _numbered(1, kept.get("page", 0), sum(kept.values()) - 1))
+    return turns.Grounds(
+        sources=hits,
+        facts=told,
+        prompt_version=prompts.VERSION if prompt else "",
+        rewritten=rewritten,
+        prompt_parts=prompt.receipt if prompt else {},
+        agent_version=known.turn.chat.session.widget.agent.version_id,
+    )
+
+
+def _numbered(place: int, kept: int, before: int = 0) -> dict[str, int]:
+    return {"number": before + place} if place <= kept else {}
 
 
 def _fixed_answer(known: brief.Brief) -> str:
@@ -258,14 +341,7 @@ def hit_receipt(hit: retrieval.Found) -> dict[str, Any]:
     }
 
 
-def _cited(sources: list[SourceText], facts: list[Fact]) -> list[SourceText]:
-    return [*(_fact_source([fact]) for fact in facts), *sources][:SHOWN_SOURCES]
-
-
-def _shown(sources: list[SourceText]) -> list[dict[str, Any]]:
-    """Sources as the message keeps them; which piece each is of, `chat.lessons` counts by."""
-    return [
-        {"title": source.title, "url": source.url, "quote": source.text[:QUOTE]}
-        | (dict(zip(("kind", "item"), source.ref, strict=True)) if source.ref else {})
-        for source in sources
-    ]
+def _shown(source: SourceText) -> dict[str, Any]:
+    """A source as the message keeps it; which piece it is of, `chat.lessons` counts by."""
+    shown = {"title": source.title, "url": source.url, "quote": source.text[:QUOTE]}
+    return shown | (dict(zip(("kind", "item"), source.ref, strict=True)) if source.ref else {})

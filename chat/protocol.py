@@ -148,6 +148,16 @@ class PageChanged(Page):
     type: Literal["page"]
 
 
+class GetMemory(Frame):
+    """Asks what is remembered of oneself."""
+
+    type: Literal["get_memory"]
+
+
+class ForgetMemory(Frame):
+    type: Literal["forget_memory"]
+
+
 class LeaveContact(Frame):
     """The offline form."""
 
@@ -173,6 +183,8 @@ VisitorCommand = Annotated[
     | Rate
     | EndChat
     | PageChanged
+    | GetMemory
+    | ForgetMemory
     | LeaveContact,
     Field(discriminator="type"),
 ]
@@ -267,11 +279,12 @@ operator_commands: TypeAdapter[Any] = TypeAdapter(OperatorCommand)
 
 
 class Source(Frame):
-    """A citation: what the visitor is shown of a passage."""
+    """What the visitor is shown of a passage; the text cites it by its `number`, as `[2]`."""
 
     title: str
     url: str = ""
     quote: str = ""
+    number: int = 0
 
 
 class MessageBody(Frame):
@@ -379,6 +392,13 @@ class NoteBody(Frame):
     timestamp: str
 
 
+class MemoryLine(Frame):
+    """Something that is remembered of a visitor."""
+
+    text: str
+    since: str
+
+
 class VisitorFacts(Frame):
     """What an operator sees of the person."""
 
@@ -396,6 +416,7 @@ class VisitorFacts(Frame):
     first_visit: str = ""
     last_visit: str = ""
     chats: list[ChatSummary] = []
+    memory: list[MemoryLine] = []
 
 
 # --- events -----------------------------------------------------------------------------------
@@ -520,6 +541,14 @@ class UserChats(Event):
     audience = "visitor"
     type: Literal["user_chats"] = "user_chats"
     chats: list[ChatSummary]
+
+
+class Memory(Event):
+    """All that is remembered of the visitor."""
+
+    audience = "visitor"
+    type: Literal["memory"] = "memory"
+    facts: list[MemoryLine]
 
 
 class Rated(Event):

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from chat import waiting
-from chat.models import Chat, ContactRequest, Handoff, Message, Note, Turn
+from chat import citations, waiting
+from chat.models import Chat, ContactRequest, Handoff, MemoryFact, Message, Note, Turn
 from chat.protocol import (
     PAGE_SIZE,
     ChatState,
@@ -19,6 +19,7 @@ from chat.protocol import (
     Contact,
     DeskChat,
     Draft,
+    MemoryLine,
     MessageBody,
     ModeName,
     NoteBody,
@@ -38,7 +39,12 @@ def message_body(message: Message, widget: Widget) -> MessageBody:
     """A line as a client shows it."""
     hosts = markdown.hosts_of(widget)
     sources = [
-        Source(title=s["title"], url=s.get("url", ""), quote=s.get("quote", ""))
+        Source(
+            title=s["title"],
+            url=s.get("url", ""),
+            quote=s.get("quote", ""),
+            number=s.get("number", 0),
+        )
         for s in message.sources
     ]
     if message.role == Message.Role.USER:
@@ -46,6 +52,8 @@ def message_body(message: Message, widget: Widget) -> MessageBody:
     else:
         hosts |= {urlsplit(source.url).hostname or "" for source in sources} - {""}
         html = markdown.render(message.content, hosts)
+        if numbers := [source.number for source in sources if source.number]:
+            html = citations.linked(html, message.seq, numbers)
     return MessageBody(
         seq=message.seq,
         role=cast(Any, message.role),
@@ -238,4 +246,10 @@ def visitor_facts(chat: Chat) -> VisitorFacts:
         first_visit=iso(visitor.first_visit) if visitor else "",
         last_visit=iso(visitor.last_visit) if visitor else "",
         chats=[chat_summary(other) for other in others],
+        memory=memory_lines(MemoryFact.of_person(visitor, customer)),
     )
+
+
+def memory_lines(facts: QuerySet[MemoryFact]) -> list[MemoryLine]:
+    """What is remembered of a person, as it is shown."""
+    return [MemoryLine(text=fact.text, since=iso(fact.created_at)) for fact in facts]

@@ -8,6 +8,7 @@ import logging
 import threading
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import uvloop
 from celery import shared_task
@@ -16,7 +17,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 import ai
-from chat import assistant, conversation, lessons
+from chat import assistant, conversation, lessons, memory, summaries
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
 
@@ -72,6 +73,19 @@ def end_idle_sessions() -> int:
     for session in sessions:
         conversation.end_session(session)
     return len(sessions)
+
+
+@shared_task(name=summaries.TASK)
+def summarise(chat_id: str, forgotten: int = 0) -> int:
+    """See `summaries.summarise`. The indexing queue's, as it waits for a model."""
+    return summaries.summarise(UUID(chat_id), forgotten)
+
+
+@shared_task(name="chat.tasks.remember")
+def remember() -> int:
+    """See `memory.learn`; and what was kept long enough goes. The indexing queue's, too."""
+    memory.expire()
+    return memory.learn()
 
 
 @shared_task(name="chat.tasks.learn")

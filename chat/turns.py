@@ -59,6 +59,7 @@ class Grounds:
     facts: Sequence[dict[str, Any]] = ()
     prompt_version: str = ""
     rewritten: str = ""
+    prompt_parts: Mapping[str, Any] = field(default_factory=dict)
     agent_version: int | None = None
 
 
@@ -215,6 +216,7 @@ def show(claim: Claim, grounds: Grounds | None = None) -> bool:
                 "facts": orjson.dumps(grounds.facts).decode(),
                 "prompt_version": grounds.prompt_version,
                 "rewritten": grounds.rewritten,
+                "prompt_parts": orjson.dumps(grounds.prompt_parts).decode(),
                 "agent_version": grounds.agent_version,
             },
         )
@@ -224,7 +226,7 @@ def show(claim: Claim, grounds: Grounds | None = None) -> bool:
 SHOW = """
 UPDATE chat_turn
 SET shown_at = statement_timestamp(), prompt_version = %(prompt_version)s,
-    rewritten = %(rewritten)s,
+    rewritten = %(rewritten)s, prompt_parts = %(prompt_parts)s::jsonb,
     agent_version_id = %(agent_version)s,
     sources = %(sources)s::jsonb, facts = %(facts)s::jsonb,
     lease_until = statement_timestamp() + %(lease)s * interval '1 second'

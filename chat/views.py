@@ -117,6 +117,7 @@ def frame_config(widget: Widget, language: str) -> dict[str, Any]:
         "placeholder_text": widget.text("placeholder_text", language) or _("Write a message"),
         "suggested_questions": widget.agent.suggests(language),
         "primary_color": widget.primary_color,
+        "remembers": widget.agent.remembers,
         "position": widget.position,
         "languages": widget.languages,
         "allowed_sites": widget.allowed_sites,

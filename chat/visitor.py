@@ -17,9 +17,19 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chat import conversation, events, identity, lessons, limits, snapshots, turns
-from chat.models import Chat, ContactRequest, Customer, Handoff, Message, Mode, Session, Visitor
-from chat.protocol import FeedbackSaved, NewContact, Page, Rated
+from chat import conversation, events, identity, lessons, limits, memory, snapshots, turns
+from chat.models import (
+    Chat,
+    ContactRequest,
+    Customer,
+    Handoff,
+    MemoryFact,
+    Message,
+    Mode,
+    Session,
+    Visitor,
+)
+from chat.protocol import FeedbackSaved, MemoryLine, NewContact, Page, Rated
 from chat.refusals import Refused
 from organizations.models import Widget
 
@@ -407,6 +417,18 @@ def leave_contact(
         return request, line
 
 
+def remembered(visitor: Visitor) -> list[MemoryLine]:
+    """What is remembered of the visitor, as it is now."""
+    person = Visitor.objects.of(visitor.organization).select_related("customer").get(pk=visitor.pk)
+    person.organization = visitor.organization
+    return snapshots.memory_lines(MemoryFact.of_person(person, person.customer))
+
+
+def be_forgotten(visitor: Visitor) -> None:
+    """Have all that is remembered forgotten; what was said so far is never remembered again."""
+    memory.forget(Visitor.objects.of(visitor.organization).get(pk=visitor.pk))
+
+
 def become_customer(
     visitor: Visitor, *, username: str = "", email: str = "", phone: str = "", name: str = ""
 ) -> Customer:
@@ -431,5 +453,8 @@ def become_customer(
         customer.save()
         Visitor.objects.of(visitor.organization).filter(pk=visitor.pk).update(customer=customer)
         Session.objects.of(visitor.organization).filter(visitor=visitor).update(customer=customer)
+        MemoryFact.objects.of(visitor.organization).filter(visitor=visitor).update(
+            customer=customer
+        )
         visitor.customer = customer
         return customer

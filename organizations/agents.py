@@ -23,6 +23,7 @@ from organizations.models import Agent, AgentVersion, Language, Member, Organiza
 FIELDS = (
     *("avatar", "instructions", "tone", "languages", "greeting", "suggested_questions"),
     *("provider", "model", "fallbacks", "temperature", "top_p", "max_tokens", "reply_delay"),
+    *("context_window", "only_from_sources", "remembers"),
     *("handoff_on", "daily_turns_per_visitor", "input_price", "output_price"),
 )
 # Which shelves of knowledge it may use; those are rows of another package.
@@ -199,6 +200,8 @@ def _in_words(name: str, value: Any, names: _Names) -> str:
             f"{number}. {entry['model']} · {_provider(entry['provider'], names)}"
             for number, entry in enumerate(value, start=1)
         )
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
     if isinstance(value, dict):
         return "\n".join(
             f"{Language(language).label}: {text if isinstance(text, str) else ' · '.join(text)}"

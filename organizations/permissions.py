@@ -35,6 +35,7 @@ OPERATOR = _grants(
     chat__visitor=EDIT,
     chat__customer=KEEP,
     chat__contactrequest=EDIT,
+    chat__memoryfact=("view", "change", "delete"),
     knowledge__faqentry=VIEW,
     knowledge__article=VIEW,
     knowledge__document=VIEW,

@@ -52,7 +52,10 @@ class House:
 def build(slug: str) -> House:
     """An organization of this name and all that belongs to it."""
     organization = Organization.objects.create(name=slug.title(), slug=slug)
-    agent = Agent.unscoped.create(organization=organization, name="main", reply_delay=0)
+    # Most tests are of a model that is asked, whatever it is asked from.
+    agent = Agent.unscoped.create(
+        organization=organization, name="main", reply_delay=0, only_from_sources=False
+    )
     agents.publish(agent)
     widget = Widget.unscoped.create(
         organization=organization, name="default", agent=agent, languages=["en", "ru"]

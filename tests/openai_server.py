@@ -32,7 +32,7 @@ HOSTILE = [
 ]
 
 MODES = {
-    "fake": "quotes the first source of the prompt, or says that it does not know",
+    "fake": "quotes and cites the first source of the prompt, or says that it does not know",
     "fake-slow": "the same, with a pause before each piece",
     "fake-gate": "stops after two pieces until the test calls `open_gate`",
     "fake-broken": "cuts the connection in the middle",
@@ -250,11 +250,12 @@ def _words(body: dict[str, Any]) -> list[str]:
         return []
     if body["model"] == "fake-hostile":
         return HOSTILE
-    system = "\n".join(m["content"] for m in body["messages"] if m["role"] == "system")
-    source = re.search(r'<source number="1">\n.*\n([\s\S]*?)\n</source>', system)
-    facts = re.search(r"<facts>\n([\s\S]*?)\n</facts>", system)
-    russian = bool(re.search("[а-яё]", body["messages"][-1]["content"], re.IGNORECASE))
-    text = source[1] if source else facts[1] if facts else ""
+    told = "\n".join(m["content"] for m in body["messages"])
+    source = re.search(r'<source number="1">\n.*\n([\s\S]*?)\n</source>', told)
+    facts = re.search(r"<facts>\n([\s\S]*?)\n</facts>", told)
+    asked = body["messages"][-1]["content"].rpartition("<question>")[2]
+    russian = bool(re.search("[а-яё]", asked, re.IGNORECASE))
+    text = f"{source[1]} [1]" if source else facts[1] if facts else ""
     if not text:
         text = "Этого я не знаю." if russian else "I do not know that."
     return re.findall(r"\S+\s*", text)

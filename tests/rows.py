@@ -15,6 +15,7 @@ from chat.models import (
     ContactRequest,
     Customer,
     Handoff,
+    MemoryFact,
     Message,
     Note,
     Session,
@@ -148,6 +149,7 @@ def fill(house: House) -> Rows:
     line = {"chat": chat, "content": word}
     add(Message, **line, seq=1, role="user", sender=visitor.sender, client_id=uuid.uuid4())
     add(Message, **line, seq=2, role="assistant", sender="assistant", turn=turn, model=word)
+    add(MemoryFact, visitor=visitor, customer=customer, text=word, expires_at=timezone.now())
     add(Note, **line, author=house.operator, client_id=uuid.uuid4(), after_seq=2)
     add(Handoff, chat=chat, reason="asked", operator=house.operator, requested_at=timezone.now())
     add(

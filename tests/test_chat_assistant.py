@@ -152,8 +152,9 @@ def test_provider_facts_reach_prompt_and_receipt(ask: Any, model: ScriptedModel)
         turn = answer()
     finally:
         context._providers.remove(tours)
-    assert "Places: 7" in model.requests[0].messages[0].content
-    assert turn.facts == [{"title": "Volga cruise", "lines": {"Places": "7"}, "url": ""}]
+    assert "Places: 7" in model.requests[0].messages[-1].content
+    fact = {"title": "Volga cruise", "lines": {"Places": "7"}, "url": ""}
+    assert turn.facts == [fact | {"number": 1}]
 
 
 def test_broken_provider_costs_only_its_own_facts(
@@ -173,16 +174,16 @@ def test_broken_provider_costs_only_its_own_facts(
     assert "broken" in caplog.text
 
 
-def test_prompt_has_ten_lines_and_no_more(ask: Any, model: ScriptedModel) -> None:
-    for number in range(8):
+def test_prompt_has_the_last_lines_and_no_more(ask: Any, model: ScriptedModel) -> None:
+    for number in range(16):
         model.enqueue(f"Answer {number}")
         ask(f"Question {number}?")
         answer()
     *_, request = model.requests
     texts = "\n".join(message.content for message in request.messages)
-    assert "Question 7?" in texts
-    assert "Question 3?" in texts
-    assert "Question 2?" not in texts
+    assert "Question 15?" in texts
+    assert "Question 4?" in texts
+    assert "Question 3?" not in texts
 
 
 def test_visitors_text_cannot_close_the_facts(acme: Any, ask: Any, model: ScriptedModel) -> None:
@@ -190,8 +191,8 @@ def test_visitors_text_cannot_close_the_facts(acme: Any, ask: Any, model: Script
     model.enqueue("It.")
     ask("What about it and something else entirely unlike?")
     answer()
-    system = model.requests[0].messages[0].content
-    assert system.count("</source>") == system.count("<source number=")
+    told = model.requests[0].messages[-1].content
+    assert told.count("</source>") == told.count("<source number=") == 1
 
 
 def test_asking_for_a_person_in_words_goes_to_the_queue(ask: Any, model: ScriptedModel) -> None:

@@ -307,6 +307,7 @@ def test_a_saved_row_stays_in_the_own_organization(acme: House, globex: House) -
             "name": "second",
             "temperature": "0.5",
             "max_tokens": "500",
+            "context_window": "8000",
             "reply_delay": "0",
             "daily_turns_per_visitor": "10",
             "organization": str(globex.organization.pk),

@@ -406,6 +406,7 @@ def agent_values(agent: Agent) -> dict[str, Any]:
         "name": agent.name,
         "temperature": agent.temperature,
         "max_tokens": agent.max_tokens,
+        "context_window": agent.context_window,
         "reply_delay": agent.reply_delay,
         "daily_turns_per_visitor": agent.daily_turns_per_visitor,
         "handoff_on": agent.handoff_on,

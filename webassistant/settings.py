@@ -166,6 +166,8 @@ CELERY_TASK_DEFAULT_QUEUE = "indexing"
 CELERY_TASK_ROUTES = {
     # It may wait for no visitor's answer, and no answer for it.
     "chat.tasks.learn": {"queue": "indexing"},
+    "chat.tasks.remember": {"queue": "indexing"},
+    "chat.tasks.summarise": {"queue": "indexing"},
     "chat.*": {"queue": "reply"},
     "operators.*": {"queue": "reply"},
 }
@@ -194,6 +196,7 @@ CELERY_BEAT_SCHEDULE = {
     "index-pending": {"task": "knowledge.tasks.index_pending", "schedule": 30.0},
     "resume-imports": {"task": "knowledge.tasks.resume_imports", "schedule": 15.0},
     "learn": {"task": "chat.tasks.learn", "schedule": 20.0},
+    "remember": {"task": "chat.tasks.remember", "schedule": 60.0},
     "gather-gaps": {"task": "knowledge.tasks.gather_gaps", "schedule": 30.0},
 }
 

@@ -75,6 +75,7 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Visitors"), "person", "chat", "visitor"),
                     rows(_("Customers"), "group", "chat", "customer"),
                     rows(_("Visits"), "history", "chat", "session"),
+                    rows(_("Memory"), "neurology", "chat", "memoryfact"),
                     rows(_("Turns"), "receipt_long", "chat", "turn"),
                     rows(_("Handoffs"), "swap_horiz", "chat", "handoff"),
                 ],

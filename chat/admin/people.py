@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.safestring import SafeString
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
 from chat import visitor
 from chat.admin.transcripts import chat_links
-from chat.models import Chat, Customer, Visitor, validate_phone
+from chat.models import Chat, Customer, MemoryFact, Visitor, validate_phone
 from organizations.admin import ReadOnlyAdmin, ScopedAdmin
 
 
@@ -56,6 +58,19 @@ class PersonAdmin(ScopedAdmin):
         found = Chat.objects.of(person.organization).filter(**{field: person})
         return chat_links(found.order_by("-updated_at")[:50])
 
+    @admin.display(description=_("remembered"))
+    def remembered(self, person: Visitor | Customer) -> SafeString:
+        """What the assistant remembers, each with the way to change or delete it."""
+        visitor = person if isinstance(person, Visitor) else None
+        facts = MemoryFact.of_person(
+            visitor, visitor.customer if visitor else cast(Customer, person)
+        )
+        rows = [
+            (reverse("admin:chat_memoryfact_change", args=[fact.pk]), fact.text) for fact in facts
+        ]
+        links = format_html_join(mark_safe("<br>"), '<a class="row-link" href="{}">{}</a>', rows)
+        return links or SafeString("—")
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A person's wish to be forgotten takes the dialogues along, which nobody deletes alone."""
         listed, counts, _denied, protected = super().get_deleted_objects(objs, request)
@@ -83,6 +98,7 @@ class VisitorAdmin(PersonAdmin, ReadOnlyAdmin):
         "visitor_id",
         "customer",
         "chats",
+        "remembered",
         "ip",
         "device_type",
         "browser",
@@ -135,5 +151,5 @@ class CustomerAdmin(PersonAdmin):
     list_filter = ["created_at"]
     search_fields = ["name", "username", "email", "phone"]
     ordering = ["-created_at"]
-    fields = ["name", "username", "email", "phone", "chats", "created_at"]
-    readonly_fields = ["chats", "created_at"]
+    fields = ["name", "username", "email", "phone", "chats", "remembered", "created_at"]
+    readonly_fields = ["chats", "remembered", "created_at"]

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from chat import lessons, snapshots
+from chat.admin import receipt
 from chat.models import Chat, Message, Note, Session, Turn
 from organizations import access
 from organizations.admin import ReadOnlyAdmin
@@ -91,6 +92,7 @@ class ChatAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
+        (_("Summary of what was said before"), {"fields": ["summary", "summary_upto_seq"]}),
         (_("Receipts of the answers"), {"fields": ["receipts"]}),
         (
             _("For support"),
@@ -224,7 +226,11 @@ class ChatAdmin(ReadOnlyAdmin):
             .select_related("agent_version__agent")
             .order_by("pk")
         )
-        return render_to_string("chat/receipts.html", {"turns": turns})
+        receipts = [
+            {"turn": turn, "parts": receipt.parts_of(turn), "flags": receipt.flags_of(turn)}
+            for turn in turns
+        ]
+        return render_to_string("chat/receipts.html", {"receipts": receipts})
 
 
 @admin.register(Session)
@@ -309,6 +315,7 @@ class TurnAdmin(ReadOnlyAdmin):
                     "prompt_tokens",
                     "completion_tokens",
                     "cost",
+                    "remarks",
                     "times",
                     "created_at",
                     "finished_at",
@@ -316,6 +323,7 @@ class TurnAdmin(ReadOnlyAdmin):
             },
         ),
         (_("Grounds"), {"fields": ["rewritten", "grounds"]}),
+        (_("Prompt"), {"fields": ["parts"]}),
         (
             _("For support"),
             {
@@ -358,6 +366,17 @@ class TurnAdmin(ReadOnlyAdmin):
     def times(self, turn: Turn) -> SafeString:
         """Where the time went."""
         return render_to_string("chat/times.html", {"timings": turn.timings})
+
+    @admin.display(description=_("remarks"))
+    def remarks(self, turn: Turn) -> SafeString:
+        """What an owner should look at."""
+        return render_to_string("chat/flags.html", {"flags": receipt.flags_of(turn)})
+
+    @admin.display(description=_("parts"))
+    def parts(self, turn: Turn) -> SafeString:
+        """What the prompt was made of, and what did not fit."""
+        context = {"turn": turn, "parts": receipt.parts_of(turn)}
+        return render_to_string("chat/prompt_parts.html", context)
 
     @admin.display(description=_("grounds"))
     def grounds(self, turn: Turn) -> SafeString:

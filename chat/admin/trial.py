@@ -176,9 +176,9 @@ def _request(organization: Organization, trial: Trial, agent: Agent | None) -> C
                 instructions=agent.instructions if agent else "",
                 settings=list(settings.filter(is_active=True).values_list("key", "value")),
                 sources=sources,
-                history=[prompts.Line("user", trial.understood or trial.question)],
+                question=trial.understood or trial.question,
             )
-        ),
+        ).messages,
         sources=tuple(sources),
         fallback=_alone(()),
         temperature=agent.temperature if agent else 0.3,

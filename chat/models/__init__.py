@@ -2,6 +2,7 @@
 
 from chat.models.chats import Chat, Mode
 from chat.models.handoffs import ContactRequest, Handoff
+from chat.models.memory import MemoryFact
 from chat.models.messages import Message, Note
 from chat.models.people import Customer, Session, Visitor, validate_phone
 from chat.models.turns import Turn
@@ -11,6 +12,7 @@ __all__ = [
     "ContactRequest",
     "Customer",
     "Handoff",
+    "MemoryFact",
     "Message",
     "Mode",
     "Note",

@@ -48,6 +48,13 @@ class Chat(OrganizationOwned):
         verbose_name=_("operator"),
     )
     ai_context = models.JSONField(_("assistant's context"), default=dict, blank=True)
+    # What was said up to this line, in short: the prompt has it in place of the lines.
+    summary = models.TextField(_("summary"), blank=True, default="", db_default="")
+    summary_upto_seq = models.PositiveIntegerField(
+        _("summarised up to message"), default=0, db_default=0
+    )
+    # Up to here the dialogue was looked through for what is to be remembered of the visitor.
+    facts_upto_seq = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     seq = models.PositiveIntegerField(_("messages"), default=0)
     answered_seq = models.PositiveIntegerField(default=0)
     epoch = models.PositiveIntegerField(_("epoch"), default=1)

@@ -77,6 +77,8 @@ class Visitor(OrganizationOwned):
     user_agent = models.CharField(_("browser's signature"), max_length=400, blank=True)
     device_type = models.CharField(_("device"), max_length=20, blank=True)
     browser = models.CharField(_("browser"), max_length=60, blank=True)
+    # What was said before is never remembered again.
+    memory_forgotten_at = models.DateTimeField(null=True, blank=True, editable=False)
     first_visit = models.DateTimeField(_("first visit"), auto_now_add=True)
     last_visit = models.DateTimeField(_("last visit"))
 

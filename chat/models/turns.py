@@ -46,6 +46,12 @@ class Turn(OrganizationOwned):
     )
     sources = models.JSONField(_("sources"), default=list, blank=True)
     facts = models.JSONField(_("facts"), default=list, blank=True)
+    # What the prompt was made of, in estimated tokens, and what did not fit (`chat.budget`).
+    prompt_parts = models.JSONField(
+        _("parts of the prompt"), default=dict, blank=True, db_default={}
+    )
+    # What an owner should know of the answer (`chat.citations.flags`).
+    flags = models.JSONField(_("remarks"), default=list, blank=True, db_default=[])
     prompt_version = models.CharField(_("prompt version"), max_length=20, blank=True)
     agent_version = models.ForeignKey(
         AgentVersion,

@@ -54,11 +54,12 @@ class AgentAdmin(ScopedAdmin):
             {
                 "fields": [
                     *("provider", "model", "fallbacks"),
-                    *("temperature", "top_p", "max_tokens"),
+                    *("temperature", "top_p", "max_tokens", "context_window"),
                 ]
             },
         ),
-        (_("Knowledge"), {"fields": ["categories"]}),
+        (_("Knowledge"), {"fields": ["categories", "only_from_sources"]}),
+        (_("Memory"), {"fields": ["remembers"]}),
         (_("In the chat"), {"fields": ["greeting", "suggested_questions", "reply_delay"]}),
         (_("People"), {"fields": ["handoff_on"]}),
         (_("Limits"), {"fields": ["daily_turns_per_visitor"]}),

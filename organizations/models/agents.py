@@ -10,6 +10,7 @@ from django.core.validators import FileExtensionValidator, MaxValueValidator, Mi
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from ai import tokens
 from organizations.models.languages import Language
 from organizations.models.people import Member
 from organizations.models.providers import Provider
@@ -19,6 +20,8 @@ MOST_FALLBACKS = 4
 MOST_QUESTIONS = 6
 LONGEST_QUESTION = 120
 LONGEST_GREETING = 1000
+# What a prompt needs besides the instructions: the rules, a question and a source.
+LEAST_PROMPT = 1500
 
 
 def default_handoff_on() -> list[str]:
@@ -155,6 +158,30 @@ class Agent(OrganizationOwned):
         default=800,
         validators=[MinValueValidator(16), MaxValueValidator(8000)],
     )
+    context_window = models.PositiveIntegerField(
+        _("context window, tokens"),
+        default=16_000,
+        validators=[MinValueValidator(2_000), MaxValueValidator(2_000_000)],
+        help_text=_(
+            "What the prompt and the answer may take together; not more than the model and its "
+            "fallbacks have. A smaller one costs less."
+        ),
+    )
+    only_from_sources = models.BooleanField(
+        _("answers only from the knowledge"),
+        default=True,
+        help_text=_(
+            "Where nothing is found the visitor is told so and offered a person; no model is asked."
+        ),
+    )
+    remembers = models.BooleanField(
+        _("remembers returning visitors"),
+        default=False,
+        help_text=_(
+            "What visitors say of themselves and of what they want is kept for the next chat. They "
+            "can read it and have it forgotten; say so in your privacy notice."
+        ),
+    )
     reply_delay = models.FloatField(
         _("pause before answering, seconds"),
         default=0.5,
@@ -217,6 +244,21 @@ class Agent(OrganizationOwned):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a window without room for the instructions, an answer and a question."""
+        super().clean()
+        least = tokens.estimate(self.brief()) + self.max_tokens + LEAST_PROMPT
+        if self.context_window < least:
+            raise ValidationError(
+                {
+                    "context_window": ValidationError(
+                        _("The instructions and the longest answer need at least %(least)s."),
+                        code="window_too_small",
+                        params={"least": least},
+                    )
+                }
+            )
 
     def hands_over(self, reason: str) -> bool:
         """Whether the assistant gives the chat to people by itself for this reason."""
