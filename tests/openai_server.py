@@ -33,6 +33,7 @@ HOSTILE = [
 
 MODES = {
     "fake": "quotes and cites the first source of the prompt, or says that it does not know",
+    "fake-facts": "finds a fact in each line of the visitor, as memory asks for them",
     "fake-slow": "the same, with a pause before each piece",
     "fake-gate": "stops after two pieces until the test calls `open_gate`",
     "fake-broken": "cuts the connection in the middle",
@@ -250,6 +251,9 @@ def _words(body: dict[str, Any]) -> list[str]:
         return []
     if body["model"] == "fake-hostile":
         return HOSTILE
+    if body["model"] == "fake-facts":
+        said = re.findall(r"^(\d+) user: (.*)$", body["messages"][-1]["content"], re.MULTILINE)
+        return [json.dumps([{"text": text, "message": int(seq)} for seq, text in said])]
     told = "\n".join(m["content"] for m in body["messages"])
     source = re.search(r'<source number="1">\n.*\n([\s\S]*?)\n</source>', told)
     facts = re.search(r"<facts>\n([\s\S]*?)\n</facts>", told)
