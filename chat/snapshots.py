@@ -162,7 +162,7 @@ def chat_summary(chat: Chat) -> ChatSummary:
         chat_type=cast(ChatType, chat.type),
         mode=cast(ModeName, chat.mode),
         updated_at=iso(chat.updated_at),
-        last_text=(getattr(chat, "last_text", None) or "")[:120],
+        last_text=citations.without(getattr(chat, "last_text", None) or "")[:120],
     )
 
 
@@ -188,7 +188,7 @@ def desk_chat(chat: Chat, handoff: Handoff | None = None) -> DeskChat:
         since=iso(handoff.requested_at if handoff else chat.updated_at),
         operator=chat.operator.name if chat.operator else "",
         operator_id=chat.operator_id,
-        last_text=(getattr(chat, "last_text", None) or "")[:160],
+        last_text=citations.without(getattr(chat, "last_text", None) or "")[:160],
         last_role=getattr(chat, "last_role", None) or "",
         head_seq=chat.seq,
         page_url=session.page_url,

@@ -37,6 +37,7 @@ def widget_texts() -> dict[str, str]:
         "stopped": _("The answer was stopped."),
         "sources": _("Sources"),
         "open_source": _("Open the page"),
+        "source_number": _("Source {number}: {title}"),
         "helpful": _("Was this helpful?"),
         "helpful_yes": _("Helpful"),
         "helpful_no": _("Not helpful"),
@@ -82,6 +83,15 @@ def widget_texts() -> dict[str, str]:
         "untitled_chat": _("Chat"),
         "current_chat": _("Open now"),
         "back": _("Back"),
+        # Memory.
+        "memory": _("What is remembered about me"),
+        "memory_hint": _("The assistant keeps this from your chats, to serve you better next time."),
+        "memory_empty": _("Nothing is remembered about you."),
+        "memory_since": _("since {date}"),
+        "memory_forget": _("Forget everything"),
+        "memory_question": _("Forget everything about me?"),
+        "memory_warning": _("It cannot be brought back. Your chats stay as they are."),
+        "memory_forgotten": _("Everything is forgotten."),
         # The connection.
         "connecting": _("Connecting"),
         "connection_lost": _("No connection. Your messages are kept and will be sent."),

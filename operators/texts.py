@@ -64,6 +64,7 @@ def console_texts() -> dict[str, str]:
         "phone": _("Phone"),
         "first_visit": _("First visit"),
         "last_visit": _("Last visit"),
+        "memory": _("What is remembered"),
         "other_chats": _("Other chats"),
         "no_other_chats": _("This is the only chat."),
         "handled": _("Done"),

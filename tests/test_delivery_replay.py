@@ -163,7 +163,12 @@ class Walk(RuleBasedStateMachine):
 
     @rule(
         tab=tabs,
-        command=st.sampled_from(["cancel_support", "stop", "end_chat", "get_user_chats", "typing"]),
+        command=st.sampled_from(
+            [
+                *("cancel_support", "stop", "end_chat", "get_user_chats", "typing"),
+                *("get_memory", "forget_memory"),
+            ]
+        ),
         hurry=hurry,
     )
     def command(self, tab: int, command: str, hurry: bool) -> None:
@@ -519,6 +524,8 @@ def tour() -> None:
     one.open_another_chat(0)
     one.switch(0, 0)
     one.command(0, "get_user_chats", False)
+    one.command(0, "get_memory", False)
+    one.command(0, "forget_memory", False)
     one.command(2, "stop", False)
     one.lose_the_network(1)
     one.say(0, "И сколько?", False, False)

@@ -73,7 +73,7 @@ export function dialogueNodes(
             "details",
             {},
             el("summary", { text: `${texts.sources} (${line.sources.length})` }),
-            el("ol", {}, ...line.sources.map((source) => el("li", {}, el("span", { text: source.title }), source.quote ? el("blockquote", { text: source.quote }) : null))),
+            el("ol", {}, ...line.sources.map((source, at) => el("li", { id: `source-${line.seq}-${at + 1}` }, el("span", { text: source.title }), source.quote ? el("blockquote", { text: source.quote }) : null))),
           )
         : null,
       learnNode(line),

@@ -31,6 +31,14 @@ export function factNodes(visitor, { texts, language, onOpen }) {
     ),
     context.length ? el("h3", { text: texts.page_facts }) : null,
     context.length ? el("dl", {}, ...context.flatMap(([label, value]) => row(label, String(value)))) : null,
+    visitor.memory?.length ? el("h3", { text: texts.memory }) : null,
+    visitor.memory?.length
+      ? el(
+          "ul",
+          { class: "facts-memory" },
+          ...visitor.memory.map((/** @type {any} */ fact) => el("li", { title: moment(fact.since), text: fact.text })),
+        )
+      : null,
     el("h3", { text: texts.other_chats }),
     visitor.chats.length
       ? el(

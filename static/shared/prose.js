@@ -1,5 +1,6 @@
 /**
- * A first look at Markdown that is still being written: paragraphs, lists, code, bold, italics.
+ * A first look at Markdown that is still being written: paragraphs, lists, code, bold, italics,
+ * and the numbers of sources, which become links with the sources.
  * The server's own HTML replaces it when the answer is whole. Builds nodes from text only, so
  * nothing in the text can become markup. Used by lines.js.
  */
@@ -7,18 +8,26 @@
 import { el } from "./dom.js";
 
 const INLINE =
-  /(\*\*|__)(?=\S)(.+?)\1|`([^`]+)`|\[([^\]]+)\]\([^)\s]*\)|(?<![\w*])[*_](?=\S)([^*_]+)[*_](?!\w)/g;
+  /(\*\*|__)(?=\S)(.+?)\1|`([^`]+)`|\[([^\]]+)\]\([^)\s]*\)|\[(\d{1,3})\]|(?<![\w*])[*_](?=\S)([^*_]+)[*_](?!\w)/g;
 
-/** @returns {(Node | string)[]} */
-function inline(/** @type {string} */ text) {
+/**
+ * @param {string} text
+ * @param {Map<string, number>} places where the sources will stand below, by their numbers
+ * @returns {(Node | string)[]}
+ */
+function inline(text, places) {
   const parts = [];
   let end = 0;
   for (const match of text.matchAll(INLINE)) {
-    const [whole, , bold, code, link, italic] = match;
+    const [whole, , bold, code, link, source, italic] = match;
     parts.push(text.slice(end, match.index));
-    if (bold) parts.push(el("strong", {}, ...inline(bold)));
+    if (bold) parts.push(el("strong", {}, ...inline(bold, places)));
     else if (code) parts.push(el("code", { text: code }));
     else if (link) parts.push(link);
+    else if (source) {
+      if (!places.has(source)) places.set(source, places.size + 1);
+      parts.push(el("span", { class: "citation", text: String(places.get(source)) }));
+    }
     else parts.push(el("em", { text: italic }));
     end = match.index + whole.length;
   }
@@ -31,6 +40,8 @@ function inline(/** @type {string} */ text) {
 export function draftNodes(/** @type {string} */ text) {
   /** @type {HTMLElement[]} */
   const blocks = [];
+  /** @type {Map<string, number>} */
+  const places = new Map();
   let isOpen = false;
   let isCode = false;
 
@@ -52,14 +63,14 @@ export function draftNodes(/** @type {string} */ text) {
     } else if (!line.trim()) {
       isOpen = false;
     } else if (bullet || number) {
-      block(bullet ? "ul" : "ol").append(el("li", {}, ...inline(words)));
+      block(bullet ? "ul" : "ol").append(el("li", {}, ...inline(words, places)));
     } else if (heading) {
-      blocks.push(el("p", {}, el("strong", {}, ...inline(heading[1]))));
+      blocks.push(el("p", {}, el("strong", {}, ...inline(heading[1], places))));
       isOpen = false;
     } else {
       const paragraph = block("p");
       if (paragraph.hasChildNodes()) paragraph.append(el("br"));
-      paragraph.append(...inline(line));
+      paragraph.append(...inline(line, places));
     }
   }
   return blocks;

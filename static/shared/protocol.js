@@ -15,6 +15,8 @@ export const VISITOR_COMMANDS = Object.freeze({
   "RATE": "rate",
   "END_CHAT": "end_chat",
   "PAGE": "page",
+  "GET_MEMORY": "get_memory",
+  "FORGET_MEMORY": "forget_memory",
   "LEAVE_CONTACT": "leave_contact"
 });
 
@@ -46,6 +48,7 @@ export const EVENTS = Object.freeze({
   "CHAT_RESTORED": "chat_restored",
   "CHAT_SWITCHED": "chat_switched",
   "USER_CHATS": "user_chats",
+  "MEMORY": "memory",
   "RATED": "rated",
   "FEEDBACK_SAVED": "feedback_saved",
   "PING": "ping",

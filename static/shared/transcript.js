@@ -11,7 +11,7 @@ import { EVENTS, MODE_AFTER } from "./protocol.js";
 
 /**
  * @typedef {"ai" | "waiting" | "operator" | "closed"} Mode
- * @typedef {{title: string, url: string, quote: string}} Source
+ * @typedef {{title: string, url: string, quote: string, number: number}} Source
  * @typedef {import("./draft.js").Draft} Draft
  *
  * @typedef {object} Line

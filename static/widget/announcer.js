@@ -24,7 +24,11 @@ export function openAnnouncer(region, nameOf) {
   let said = "";
 
   function say(/** @type {string} */ words) {
-    const plain = words.replace(/[*_`#]+|\[([^\]]*)\]\([^)]*\)/g, "$1").trim();
+    const plain = words
+      .replace(/[*_`#]+|\[([^\]]*)\]\([^)]*\)/g, "$1")
+      // The numbers of sources; they are links in the dialogue.
+      .replace(/ ?\[\d{1,3}\]/g, "")
+      .trim();
     if (!plain) return;
     const sentence = el("p", { text: plain });
     region.append(sentence);

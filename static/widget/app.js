@@ -40,6 +40,7 @@ let ui = {
   notice: "",
   form: null,
   chats: null,
+  memory: null,
 };
 /** @type {ReturnType<typeof openSocket> | null} */
 let socket = null;
@@ -111,6 +112,11 @@ const view = openView(
       change({ chats: null });
       command({ type: VISITOR_COMMANDS.GET_USER_CHATS });
     },
+    readMemory() {
+      change({ memory: null });
+      command({ type: VISITOR_COMMANDS.GET_MEMORY });
+    },
+    forgetMemory: () => command({ type: VISITOR_COMMANDS.FORGET_MEMORY }),
     reconnect() {
       change({ connection: "connecting", sentence: "" });
       socket?.restart();
@@ -273,6 +279,8 @@ const handlers = {
   },
 
   [EVENTS.USER_CHATS]: ({ chats }) => change({ chats }),
+
+  [EVENTS.MEMORY]: ({ facts }) => change({ memory: facts }),
 
   [EVENTS.ERROR]({ code, message, client_id, retry_after }) {
     if (client_id && outbox.has(client_id)) {

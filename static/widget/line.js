@@ -31,16 +31,18 @@ export function lineNode(
   // The one field that may be HTML: the server has sanitised it.
   if (line.html) bubble.innerHTML = line.html;
   else bubble.append(el("p", { text: line.text }));
-  for (const link of bubble.querySelectorAll("a")) {
-    link.target = "_blank";
-    link.rel = "noopener noreferrer nofollow";
+  for (const link of bubble.querySelectorAll("a:not(.citation)")) {
+    // Away from here; a citation leads to its source below.
+    link.setAttribute("target", "_blank");
+    link.setAttribute("rel", "noopener noreferrer nofollow");
   }
   for (const table of bubble.querySelectorAll("table")) {
     const frame = el("div", { class: "wide", tabindex: 0 });
     table.replaceWith(frame);
     frame.append(table);
   }
-  const sources = line.sources.length ? sourcesNode(line.sources, texts) : null;
+  const sources = line.sources.length ? sourcesNode(line, texts) : null;
+  for (const link of bubble.querySelectorAll("a.citation")) cite(link, line, sources, texts);
   const offer = offersPerson
     ? button(texts.talk_to_person, actions.askPerson, { picture: "person", class: "button soft" })
     : null;
@@ -187,20 +189,44 @@ function judgeNode(
   );
 }
 
+/** Have a citation open its source below, and take the reader there. */
+function cite(
+  /** @type {Element} */ link,
+  /** @type {Line} */ line,
+  /** @type {Element | null} */ sources,
+  /** @type {Record<string, string>} */ texts,
+) {
+  const at = Number(link.textContent) - 1;
+  const item = sources?.querySelectorAll("li")[at];
+  if (!item) return;
+  const words = fill(texts.source_number, { number: at + 1, title: line.sources[at].title });
+  link.setAttribute("aria-label", words);
+  link.setAttribute("title", line.sources[at].title);
+  link.setAttribute("data-focus", `cite-${at}`);
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    item.querySelector("details")?.setAttribute("open", "");
+    const target = /** @type {HTMLElement} */ (item.querySelector("summary, a") ?? item);
+    target.focus();
+    target.scrollIntoView({ block: "nearest" });
+  });
+}
+
 /** What the answer rests on; each opens to its quote and the way to its page. */
-function sourcesNode(/** @type {Source[]} */ sources, /** @type {Record<string, string>} */ texts) {
-  const items = sources.map(({ title, url, quote }, at) => {
+function sourcesNode(/** @type {Line} */ line, /** @type {Record<string, string>} */ texts) {
+  const items = line.sources.map(({ title, url, quote }, at) => {
+    const id = `source-${line.seq}-${at + 1}`;
     const number = el("span", { class: "number", "aria-hidden": "true", text: String(at + 1) });
     const address = /^https?:\/\//i.test(url) || url.startsWith("/") ? url : "";
     const link = (/** @type {string} */ words) =>
       el("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, words, icon("link"));
     if (!quote) {
       const name = address ? link(title) : el("span", { text: title });
-      return el("li", {}, el("div", { class: "source" }, number, name));
+      return el("li", { id, tabindex: -1 }, el("div", { class: "source" }, number, name));
     }
     return el(
       "li",
-      {},
+      { id },
       el(
         "details",
         {},

@@ -1,20 +1,28 @@
-/** The sheet over the dialogue: the visitor's chats, a new one, the end of this. Used by view.js. */
+/**
+ * The sheet over the dialogue: the visitor's chats, a new one, the end of this, and what is
+ * remembered of the visitor. Used by view.js.
+ */
 
-import { button, el, icon } from "../shared/dom.js";
+import { button, el, fill, icon } from "../shared/dom.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 
 /**
  * @param {HTMLDialogElement} dialog
- * @param {{texts: Record<string, string>, language: string, actions: import("./view.js").Actions}} setting
+ * @param {{texts: Record<string, string>, language: string, remembers: boolean,
+ *   actions: import("./view.js").Actions}} setting
  */
-export function openSheet(dialog, { texts, language, actions }) {
-  let isAsking = false;
+export function openSheet(dialog, { texts, language, remembers, actions }) {
+  /** @type {"list" | "end" | "memory" | "forget"} */
+  let page = "list";
+  let isForgotten = false;
   /** @type {any} */
   let shown = null;
 
   dialog.addEventListener("close", () => {
-    isAsking = false;
+    page = "list";
+    isForgotten = false;
+    if (shown) draw();
   });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();
@@ -26,8 +34,15 @@ export function openSheet(dialog, { texts, language, actions }) {
   }
 
   function draw() {
-    const { chats, state } = shown;
-    dialog.replaceChildren(...(isAsking ? question() : list(chats, state)));
+    const { chats, memory, state } = shown;
+    const pages = {
+      list: () => list(chats, state),
+      end: question,
+      memory: () => remembered(memory),
+      forget: forgetting,
+    };
+    // What takes too much room, or is not there, is left out of a page.
+    dialog.replaceChildren(...pages[page]().filter((node) => node instanceof Node));
   }
 
   function head(/** @type {string} */ title) {
@@ -56,13 +71,67 @@ export function openSheet(dialog, { texts, language, actions }) {
         "p",
         { class: "row" },
         button(texts.end_chat_yes, () => act(actions.endChat), { class: "button strong" }),
-        button(texts.back, () => ask(false), { class: "button" }),
+        button(texts.back, () => turnTo("list"), { class: "button" }),
       ),
     ];
   }
 
-  function ask(/** @type {boolean} */ isAsked) {
-    isAsking = isAsked;
+  /** What is remembered, or that it is nothing. */
+  function remembered(/** @type {any[] | null} */ facts) {
+    const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
+    const entries = (facts ?? []).map(({ text, since }) =>
+      el(
+        "li",
+        {},
+        el("span", { text }),
+        el("time", {
+          datetime: since,
+          text: fill(texts.memory_since, { date: day.format(new Date(since)) }),
+        }),
+      ),
+    );
+    const none = isForgotten ? texts.memory_forgotten : texts.memory_empty;
+    return [
+      head(texts.memory),
+      el("p", {
+        class: "hint",
+        role: "status",
+        text: entries.length ? texts.memory_hint : facts ? none : texts.connecting,
+      }),
+      entries.length > 0 && el("ul", { class: "remembered", role: "list" }, ...entries),
+      el(
+        "footer",
+        { class: "sheet-foot" },
+        entries.length > 0 &&
+          button(texts.memory_forget, () => turnTo("forget"), { class: "button" }),
+        button(texts.back, () => turnTo("list"), { class: "button" }),
+      ),
+    ];
+  }
+
+  function forgetting() {
+    return [
+      head(texts.memory_question),
+      el("p", { class: "hint", text: texts.memory_warning }),
+      el(
+        "p",
+        { class: "row" },
+        button(
+          texts.memory_forget,
+          () => {
+            isForgotten = true;
+            actions.forgetMemory();
+            turnTo("memory");
+          },
+          { class: "button strong" },
+        ),
+        button(texts.back, () => turnTo("memory"), { class: "button" }),
+      ),
+    ];
+  }
+
+  function turnTo(/** @type {typeof page} */ next) {
+    page = next;
     draw();
     dialog.querySelector("button")?.focus();
   }
@@ -81,7 +150,16 @@ export function openSheet(dialog, { texts, language, actions }) {
           picture: "plus",
           class: "button strong",
         }),
-        canEnd && button(texts.end_chat, () => ask(true), { class: "button" }),
+        canEnd && button(texts.end_chat, () => turnTo("end"), { class: "button" }),
+        remembers &&
+          button(
+            texts.memory,
+            () => {
+              actions.readMemory();
+              turnTo("memory");
+            },
+            { class: "link" },
+          ),
       ),
     ];
   }
@@ -128,14 +206,22 @@ export function openSheet(dialog, { texts, language, actions }) {
     open() {
       dialog.showModal();
     },
-    render(/** @type {Transcript} */ state, /** @type {any[] | null} */ chats) {
+    render(
+      /** @type {Transcript} */ state,
+      /** @type {{chats: any[] | null, memory: any[] | null}} */ { chats, memory },
+    ) {
       const isSame =
         shown &&
         shown.chats === chats &&
+        shown.memory === memory &&
         shown.state.chatId === state.chatId &&
         shown.state.mode === state.mode;
-      shown = { state, chats };
-      if (!isSame && !isAsking) draw();
+      shown = { state, chats, memory };
+      if (isSame || page === "end" || page === "forget") return;
+      const hasFocus = dialog.contains(document.activeElement);
+      draw();
+      // The button that had it is another now.
+      if (hasFocus && dialog.open) dialog.querySelector("button")?.focus();
     },
   };
 }

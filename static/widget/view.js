@@ -31,6 +31,8 @@ import { openSheet } from "./sheet.js";
  * @property {() => void} endChat
  * @property {(chatId: string) => void} switchChat
  * @property {() => void} listChats
+ * @property {() => void} readMemory
+ * @property {() => void} forgetMemory
  * @property {() => void} reconnect
  * @property {() => void} dismiss
  * @property {() => void} close
@@ -44,6 +46,7 @@ import { openSheet } from "./sheet.js";
  * @property {string} notice
  * @property {{sentence: string, error: string, isSending: boolean} | null} form
  * @property {any[] | null} chats
+ * @property {any[] | null} memory what is remembered of the visitor
  */
 
 const byId = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
@@ -93,7 +96,7 @@ export function openView(config, actions, { isEmbedded, draft }) {
     { ...actions, say },
   );
   const announce = openAnnouncer(byId("announcer"), nameOf);
-  const sheet = openSheet(byId("sheet"), setting);
+  const sheet = openSheet(byId("sheet"), { ...setting, remembers: config.remembers });
   const makers = { waiting: waitingPanel, contact: contactPanel, closed: closedPanel };
   /** @type {{kind: string, chatId: string | null, part: any}} */
   let panel = { kind: "", chatId: null, part: null };
@@ -199,7 +202,7 @@ export function openView(config, actions, { isEmbedded, draft }) {
       renderPanel(state, ui);
       log.render(state, ui);
       announce(state, ui.isLive);
-      sheet.render(state, ui.chats);
+      sheet.render(state, ui);
       const isAnswering = state.mode === "ai" && (state.isAnswering || state.draft !== null);
       byId("stop").hidden = !isAnswering;
       byId("app").classList.toggle("is-answering", isAnswering);
