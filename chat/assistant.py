@@ -97,7 +97,9 @@ async def _claim(turn_id: int) -> turns.Claim | None:
 
 async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
     """Speak, and save what was said. A model that fails before its first word is stood in for."""
-    speech = Speech(checker=Checker(len(plan.prompt.given)) if plan.prompt else None)
+    speech = Speech()
+    if plan.prompt:
+        speech.checker = Checker(len(plan.prompt.given), must_cite=bool(plan.unless_cited))
     typing = AITyping(chat_id=plan.chat_id, turn=claim.turn_id)
     pipe.put(events.packed(typing, plan.chat_id))
     try:
@@ -160,6 +162,8 @@ async def _carry(
             await _say(claim, plan, speech, checker.feed(text) if checker else text, pipe)
     if checker:
         await _say(claim, plan, speech, checker.flush(), pipe)
+        if checker.refused:
+            await _say(claim, plan, speech, plan.unless_cited, pipe)
 
 
 async def _say(claim: turns.Claim, plan: Plan, speech: Speech, text: str, pipe: DeltaPipe) -> None:

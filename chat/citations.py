@@ -33,11 +33,17 @@ _ALL_SPACE = re.compile(r"[ \t]+$")
 
 @dataclass
 class Checker:
-    """The numbers of an answer that is being written; `count` sources were given."""
+    """The numbers of an answer that is being written; `count` sources were given.
+
+    `must_cite`: nothing is let out before the first number that is known, and without one nothing
+    at all.
+    """
 
     count: int
+    must_cite: bool = False
     cited: list[int] = field(default_factory=list)
     unknown: list[int] = field(default_factory=list)
+    refused: str = ""
     _held: str = ""
     _marks: int = 0
 
@@ -46,12 +52,21 @@ class Checker:
         said = self._held + text
         ready = len(said) - _held_back(said)
         self._held = said[ready:]
-        return self._checked(said[:ready])
+        return self._let_out(self._checked(said[:ready]))
 
     def flush(self) -> str:
         """What was held back, at the end."""
         said, self._held = self._held, ""
-        return self._checked(said)
+        return self._let_out(self._checked(said))
+
+    def _let_out(self, text: str) -> str:
+        if not self.must_cite:
+            return text
+        if not self.cited:
+            self.refused += text
+            return ""
+        text, self.refused = self.refused + text, ""
+        return text
 
     def _checked(self, text: str) -> str:
         """A text that ends in no half citation, with the known numbers only."""
@@ -232,6 +247,8 @@ def _states(sentence: str, block: str) -> bool:
 def flags(text: str, checker: Checker) -> list[dict[str, Any]]:
     """What an owner should know of an answer to which sources were given, for its receipt."""
     found: list[dict[str, Any]] = []
+    if checker.refused:
+        return [{"code": "refused", "sentences": [checker.refused.strip()[:SENTENCE]]}]
     if checker.unknown:
         found.append({"code": "unknown_source", "numbers": checker.unknown[:20]})
     if not checker.count:

@@ -47,6 +47,7 @@ class Plan:
 
     `stand_in` speaks when the model fails before its first word. `prompt` is what a model is told,
     and None where the owner's own words are said: `shown_sources` and `offers_support` are theirs.
+    `unless_cited` is said in place of a model's answer that cites nothing.
     `remembered` are the facts of the memory in the prompt; `is_long`: the dialogue is to be
     summarised. `timings` are milliseconds.
     """
@@ -62,6 +63,7 @@ class Plan:
     timings: dict[str, int]
     prices: tuple[Decimal | None, Decimal | None]
     prompt: prompts.Prompt | None = None
+    unless_cited: str = ""
     remembered: tuple[int, ...] = ()
     is_long: bool = False
 
@@ -72,7 +74,8 @@ class Plan:
         cited = [(number, self.prompt.given[number - 1]) for number in checker.cited]
         return Outcome(
             [_shown(source) | {"number": number} for number, source in cited],
-            not self.prompt.given or (not cited and citations.admits_ignorance(text)),
+            not self.prompt.given
+            or (not cited and bool(self.unless_cited or citations.admits_ignorance(text))),
             citations.flags(text, checker),
         )
 
@@ -149,7 +152,10 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         messages=(), sources=tuple([] if fixed else spoken[:1]), fallback=fallback
     )
     says_alone = bool(fixed) or model.name == alone.name or _is_curated(found, facts, asked)
-    if agent.only_from_sources and not (spoken or page or _rests(known, follow_up is not None)):
+    # Nothing that was found tells of the question. What the owner and the page say may, but then
+    # the answer has to say so; of the dialogue before, only a follow-up tells.
+    is_bare = agent.only_from_sources and not spoken and not _goes_on(known, follow_up is not None)
+    if is_bare and not (page or known.settings):
         says_alone = True
     prompt = None if says_alone else _prompt(known, sources, facts, page)
     request = alone_request
@@ -174,16 +180,16 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         timings={"search": searched},
         prices=(agent.input_price, agent.output_price),
         prompt=prompt,
+        unless_cited=fallback if is_bare else "",
         remembered=tuple(known.memory) if prompt else (),
         is_long=len(known.history) > summaries.AFTER,
     )
 
 
-def _rests(known: brief.Brief, is_follow_up: bool) -> bool:
-    """Whether there is something to answer from, though nothing was found for the question."""
+def _goes_on(known: brief.Brief, is_follow_up: bool) -> bool:
+    """Whether the question leans on an answer that rested on something itself."""
     last = next((line for line in reversed(known.history) if line.role != "user"), None)
-    goes_on = is_follow_up and last and (last.is_grounded or last.role == "operator")
-    return bool(known.settings or known.memory or goes_on)
+    return is_follow_up and last is not None and (last.is_grounded or last.role == "operator")
 
 
 def _prompt(
@@ -235,7 +241,8 @@ def _receipt(
         for place, fact in enumerate(facts, start=1)
     ]
     if page:
-        told.append(page.stored() | _numbered(1, kept.get("page", 0), sum(kept.values()) - 1))
+        before = kept.get("sources", 0) + kept.get("facts", 0)
+        told.append(page.stored() | _numbered(1, kept.get("page", 0), before))
     return turns.Grounds(
         sources=hits,
         facts=told,

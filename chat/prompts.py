@@ -42,6 +42,7 @@ SETTINGS = "<facts>\n{text}\n</facts>"
 MEMORY = "What is remembered of this visitor from earlier visits:\n<memory>\n{text}\n</memory>"
 SUMMARY = "What was said earlier in this chat, in short:\n<summary>\n{text}\n</summary>"
 SOURCE = '<source number="{number}">\n{text}\n</source>'
+OWNERS_WORD = "What the owner says in <facts> above."
 PAGE = "The page that the visitor is on:\n{text}"
 NO_SOURCE = "No source was found for this question."
 QUESTION = "<question>\n{text}\n</question>"
@@ -52,7 +53,10 @@ LANGUAGES = {"ru": "Russian", "en": "English"}
 # Receipts name the wording that made an answer.
 VERSION = hashlib.sha256(
     "\n".join(
-        [RULES, INSTRUCTIONS, SETTINGS, MEMORY, SUMMARY, SOURCE, PAGE, NO_SOURCE, QUESTION, STAFF]
+        [
+            *(RULES, INSTRUCTIONS, SETTINGS, MEMORY, SUMMARY, SOURCE, OWNERS_WORD, PAGE),
+            *(NO_SOURCE, QUESTION, STAFF),
+        ]
     ).encode()
 ).hexdigest()[:8]
 
@@ -69,6 +73,7 @@ SHARES = {
     "history": 1.0,
 }
 
+_OWNERS = SourceText("", OWNERS_WORD)
 _TAG = re.compile(r"<(?=\s*/?\s*(?:facts|memory|summary|source|question)\b)", re.IGNORECASE)
 
 
@@ -133,6 +138,10 @@ def build(material: Material, tokens: int = TOKENS, strictness: float = 1.0) -> 
     budget.spend("instructions", owners)
     question = budget.cut("question", _untagged(material.question), QUESTION_SHARE, QUESTION_TOKENS)
     settings = _some(budget, "settings", [f"{key}: {value}" for key, value in material.settings])
+    # The facts stand above, where they are the same in all chats; here they get a number. What is
+    # shown of them is whose they are: they may hold what is not for visitors' eyes.
+    owners_word = [SourceText(material.organization, "")] if settings else []
+    budget.spend("settings", *(_source(99, _OWNERS) for _one in owners_word))
     sources = _sources(budget, material.sources)
     facts = budget.fill("facts", material.facts, SHARES["facts"], lambda fact: _source(99, fact))
     page = _page(budget, material.page)
@@ -140,7 +149,7 @@ def build(material: Material, tokens: int = TOKENS, strictness: float = 1.0) -> 
     summary = budget.cut("summary", material.summary, SHARES["summary"])
     history, forgotten = _recent(budget, material.history)
 
-    given = (*sources, *facts, *page)
+    given = (*sources, *facts, *page, *owners_word)
     system = [
         rules,
         owners,
@@ -148,7 +157,8 @@ def build(material: Material, tokens: int = TOKENS, strictness: float = 1.0) -> 
         _framed(MEMORY, _inert("\n".join(f"- {fact}" for fact in memory))),
         _framed(SUMMARY, _inert(summary)),
     ]
-    last = [_source(number, source) for number, source in enumerate(given, start=1)]
+    told = [*given[: len(given) - len(owners_word)], *(_OWNERS for _one in owners_word)]
+    last = [_source(number, source) for number, source in enumerate(told, start=1)]
     last += [] if last else [NO_SOURCE]
     last += [_framed(QUESTION, question)]
     return Prompt(
@@ -157,7 +167,12 @@ def build(material: Material, tokens: int = TOKENS, strictness: float = 1.0) -> 
             *_dialogue([*history, Line("user", "\n\n".join(last))]),
         ),
         given=given,
-        kept={"sources": len(sources), "facts": len(facts), "page": len(page)},
+        kept={
+            "sources": len(sources),
+            "facts": len(facts),
+            "page": len(page),
+            "settings": len(owners_word),
+        },
         receipt=budget.receipt(),
         forgotten=forgotten,
     )
@@ -218,7 +233,7 @@ def _source(number: int, source: SourceText) -> str:
     # Facts begin with their titles already.
     is_titled = any(source.title in line for line in source.text.split("\n")[:2])
     words = source.text if is_titled else f"{source.title}\n{source.text}"
-    return SOURCE.format(number=number, text=_inert(words))
+    return SOURCE.format(number=number, text=words if source is _OWNERS else _inert(words))
 
 
 def _inert(text: str) -> str:

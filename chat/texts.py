@@ -85,7 +85,9 @@ def widget_texts() -> dict[str, str]:
         "back": _("Back"),
         # Memory.
         "memory": _("What is remembered about me"),
-        "memory_hint": _("The assistant keeps this from your chats, to serve you better next time."),
+        "memory_hint": _(
+            "The assistant keeps this from your chats, to serve you better next time."
+        ),
         "memory_empty": _("Nothing is remembered about you."),
         "memory_since": _("since {date}"),
         "memory_forget": _("Forget everything"),

@@ -259,7 +259,7 @@ def _words(body: dict[str, Any]) -> list[str]:
     facts = re.search(r"<facts>\n([\s\S]*?)\n</facts>", told)
     asked = body["messages"][-1]["content"].rpartition("<question>")[2]
     russian = bool(re.search("[а-яё]", asked, re.IGNORECASE))
-    text = f"{source[1]} [1]" if source else facts[1] if facts else ""
+    text = f"{source[1]} [1]" if source else f"{facts[1]} [1]" if facts else ""
     if not text:
         text = "Этого я не знаю." if russian else "I do not know that."
     return re.findall(r"\S+\s*", text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -106,7 +108,7 @@ def test_links_lead_to_the_places_below_and_nowhere_else() -> None:
 
 
 def test_stopped_answer_is_cited_from_its_receipt() -> None:
-    hits = [
+    hits: list[dict[str, Any]] = [
         {
             "title": "A",
             "url": "/a",

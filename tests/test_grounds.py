@@ -15,7 +15,7 @@ from chat.models import Chat, Turn
 from chat.plans import Plan, prepare
 from chat.protocol import Page
 from chat.visitor import Visit
-from knowledge.models import AskedQuestion
+from knowledge.models import AskedQuestion, ContextEntry
 from tests.conftest import client_of
 from tests.test_chat_assistant import answer, ask, last, model, teach
 
@@ -195,6 +195,31 @@ def test_agent_that_may_not_talk_freely_asks_the_model_where_there_are_grounds(
     ask("and for children?")
     answer()
     assert len(model.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "is_shown"),
+    [
+        (["It costs ", "five hundred roubles."], "Этого я не знаю. Позвать человека?", False),
+        (["It costs ", "five hundred [7]."], "Этого я не знаю. Позвать человека?", False),
+        (["Call ", "+7 843 200 [1]", ", please."], "Call +7 843 200 [1], please.", True),
+    ],
+)
+def test_what_only_the_owners_facts_could_tell_must_cite_them(
+    acme: Any, ask: Any, model: ScriptedModel, words: list[str], said: str, is_shown: bool
+) -> None:
+    acme.agent.only_from_sources = True
+    acme.agent.save()
+    ContextEntry.unscoped.create(organization=acme.organization, key="phone", value="+7 843 200")
+    model.enqueue(*words)
+    chat = ask("Сколько стоит Луна?", Visit(acme.widget, Page(), "ru")).chat
+    turn, streamed = pieces(chat, answer)
+    message = last(chat)
+    assert message.content == streamed == said, "nothing was shown that is not so"
+    assert message.offers_support is not is_shown
+    shown = [{"title": "Acme", "url": "", "quote": "", "number": 1}] if is_shown else []
+    assert message.sources == shown
+    assert [flag["code"] for flag in turn.flags] == ([] if is_shown else ["refused"])
 
 
 def test_answer_without_any_source_offers_a_person_and_is_flagged(

@@ -48,7 +48,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """The summaries that were asked for, in place of the broker."""
     asked: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
-        summaries.current_app, "send_task", lambda name, args: asked.append((name, *args))
+        "chat.summaries.current_app.send_task", lambda name, args: asked.append((name, *args))
     )
     return asked
 
@@ -213,7 +213,7 @@ class TestSummary:
         def down(name: str, args: Any) -> None:
             raise OSError("no broker")
 
-        monkeypatch.setattr(summaries.current_app, "send_task", down)
+        monkeypatch.setattr("chat.summaries.current_app.send_task", down)
         talk(acme, model, 9)
         assert Turn.unscoped.latest("pk").status == "done"
         assert "is not summarised yet" in caplog.text

@@ -25,6 +25,7 @@ PARTS: dict[str, str | Promise] = {
 FLAGS: dict[str, str | Promise] = {
     "uncited": _("The answer cites none of its sources"),
     "partly_cited": _("Some sentences cite nothing"),
+    "refused": _("Nothing was found and the model cited nothing, so its answer was not shown"),
     "unknown_source": _("It cited sources that were not given; the numbers were taken out"),
     "no_source": _("No source was found; the model answered from its instructions and the chat"),
 }
