@@ -23,7 +23,12 @@ def main() -> None:
     folder, operators, model = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     organization = Organization.objects.create(name="Chaos", slug="chaos")
     agent = Agent.unscoped.create(
-        organization=organization, name="main", model=model, daily_turns_per_visitor=100_000
+        organization=organization,
+        name="main",
+        model=model,
+        daily_turns_per_visitor=100_000,
+        # Its visitors ask the same again and again, and shall go on being answered.
+        handoff_on=["asked", "error"],
     )
     widget = Widget.unscoped.create(
         organization=organization, name="default", agent=agent, support_timeout=2

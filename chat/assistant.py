@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -107,7 +107,8 @@ async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
             raise
         log.warning("turn %s: knowledge alone stands in: %s", claim.turn_id, error.code)
         model, request = plan.stand_in
-        await _speak(claim, plan, model, request, speech, pipe)
+        # The owner's own words: they need no guard.
+        await _speak(claim, replace(plan, guard=None), model, request, speech, pipe)
     if not speech.text.strip():
         raise AIError("The model said nothing.", code="ai_empty", retryable=True)
     saved = await _patiently(_save, claim, plan, speech)
@@ -151,23 +152,32 @@ async def _carry(
             speech.model = delta.model or speech.model
             speech.usage = delta.usage or speech.usage
             text = _storable(delta.text)
-            if not text:
-                continue
-            if speech.first_text_at is None:
-                # From here on the turn is not widened; a turn widened before now is void.
-                if not await _patiently(turns.show, claim, plan.grounds):
-                    raise Lost
-                speech.first_text_at = time.monotonic()
-            event = AIDelta(
-                chat_id=plan.chat_id,
-                turn=claim.turn_id,
-                attempt=claim.attempt,
-                epoch=plan.epoch,
-                offset=len(speech.text),
-                text=text,
-            )
-            speech.text += text
-            pipe.put(events.packed(event, plan.chat_id))
+            if plan.guard:
+                text = plan.guard.feed(text)
+            await _show(claim, plan, text, speech, pipe)
+    if plan.guard:
+        await _show(claim, plan, plan.guard.finish(), speech, pipe)
+
+
+async def _show(claim: turns.Claim, plan: Plan, text: str, speech: Speech, pipe: DeltaPipe) -> None:
+    """Add a decided piece to the answer, and send it on."""
+    if not text:
+        return
+    if speech.first_text_at is None:
+        # From here on the turn is not widened; a turn widened before now is void.
+        if not await _patiently(turns.show, claim, plan.grounds):
+            raise Lost
+        speech.first_text_at = time.monotonic()
+    event = AIDelta(
+        chat_id=plan.chat_id,
+        turn=claim.turn_id,
+        attempt=claim.attempt,
+        epoch=plan.epoch,
+        offset=len(speech.text),
+        text=text,
+    )
+    speech.text += text
+    pipe.put(events.packed(event, plan.chat_id))
 
 
 def _storable(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import orjson
 from django.db import connection, models
 
-from chat import prompts, turns
+from chat import handoffs, moderation, prompts, turns
 from chat.models import Chat, Session, Turn
 from organizations.models import Agent, Organization, Provider, Widget
 
@@ -36,7 +36,8 @@ class Brief:
 
     `question` is everything the visitor wrote that the turn answers; `history` the last lines up
     to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers so far;
-    `providers` those of the organization, by their ids.
+    `providers` those of the organization, by their ids; `lately` what was said and what came of it;
+    `rules` those of moderation.
     """
 
     turn: Turn
@@ -45,6 +46,8 @@ class Brief:
     settings: list[tuple[str, str]]
     done_today: int
     providers: dict[int, Provider]
+    lately: list[handoffs.Said]
+    rules: moderation.Rules
 
 
 def read(claim: turns.Claim) -> Brief | None:
@@ -63,7 +66,7 @@ def read(claim: turns.Claim) -> Brief | None:
     turn.organization = chat.organization = session.organization = organization
     widget.organization = agent.organization = organization
     turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
-    question, history, settings, done_today, providers = values
+    question, history, settings, done_today, providers, lately, rules = values
     return Brief(
         turn=turn,
         question=question,
@@ -71,6 +74,8 @@ def read(claim: turns.Claim) -> Brief | None:
         settings=[(key, value) for key, value in orjson.loads(settings)],
         done_today=done_today,
         providers={one["id"]: Provider(**one) for one in orjson.loads(providers)},
+        lately=handoffs.said_of(orjson.loads(lately)),
+        rules=moderation.rules_of(rules),
     )
 
 
@@ -81,7 +86,12 @@ def _statement() -> str:
         for alias, model in TABLES.items()
         for field in model._meta.concrete_fields
     ]
-    return READ % {"columns": ", ".join(columns), "history": prompts.HISTORY}
+    return READ % {
+        "columns": ", ".join(columns),
+        "history": prompts.HISTORY,
+        "lately": handoffs.LATELY,
+        "rules": moderation.SETTINGS % "turn.organization_id",
+    }
 
 
 @functools.cache
@@ -116,6 +126,7 @@ SELECT %(columns)s,
         SELECT json_agg(json_build_array(role, content) ORDER BY seq) FROM (
             SELECT seq, role, content FROM chat_message
             WHERE chat_id = chat.id AND seq <= turn.upto_seq AND role <> 'system'
+              AND NOT is_replaced
             ORDER BY seq DESC LIMIT %(history)s
         ) AS last_lines
     ), '[]')::text,
@@ -139,7 +150,9 @@ SELECT %(columns)s,
             'timeout', timeout, 'silence', silence, 'is_active', is_active
         ))
         FROM organizations_provider WHERE organization_id = turn.organization_id
-    ), '[]')::text
+    ), '[]')::text,
+    %(lately)s,
+    %(rules)s
 FROM chat_turn turn
 JOIN chat_chat chat ON chat.id = turn.chat_id
 JOIN chat_session session ON session.id = chat.session_id

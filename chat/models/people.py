@@ -79,6 +79,10 @@ class Visitor(OrganizationOwned):
     browser = models.CharField(_("browser"), max_length=60, blank=True)
     first_visit = models.DateTimeField(_("first visit"), auto_now_add=True)
     last_visit = models.DateTimeField(_("last visit"))
+    # What moderation counts (`chat.offences`).
+    offences = models.PositiveSmallIntegerField(_("warnings"), default=0, db_default=0)
+    offended_at = models.DateTimeField(_("last warned"), null=True, blank=True)
+    muted_until = models.DateTimeField(_("muted until"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("visitor")

@@ -44,9 +44,12 @@ export function lineNode(
   const offer = offersPerson
     ? button(texts.talk_to_person, actions.askPerson, { picture: "person", class: "button soft" })
     : null;
+  bubble.classList.toggle("is-replaced", line.is_replaced);
   return group(line, place, setting, [
     bubble,
     line.is_stopped && el("p", { class: "remark", text: texts.stopped }),
+    line.is_replaced && el("p", { class: "remark", text: texts.replaced }),
+    line.replaces && el("p", { class: "remark", text: texts.replaces }),
     sources,
     offer,
     metaNode(line, place, isOwn, setting),
@@ -137,7 +140,7 @@ function metaNode(
   /** @type {boolean} */ isOwn,
   /** @type {Setting} */ { texts, language, actions },
 ) {
-  const canJudge = line.role === "assistant" && !line.is_stopped;
+  const canJudge = line.role === "assistant" && !line.is_stopped && !line.is_replaced;
   if (!place.isLast && !canJudge) return null;
   const time = new Date(line.timestamp);
   const clock = new Intl.DateTimeFormat(language, { timeStyle: "short" });
