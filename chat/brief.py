@@ -126,7 +126,7 @@ SELECT %(columns)s,
         SELECT json_agg(json_build_array(role, content) ORDER BY seq) FROM (
             SELECT seq, role, content FROM chat_message
             WHERE chat_id = chat.id AND seq <= turn.upto_seq AND role <> 'system'
-              AND NOT is_replaced
+              AND NOT is_replaced AND seq IS DISTINCT FROM turn.replaces
             ORDER BY seq DESC LIMIT %(history)s
         ) AS last_lines
     ), '[]')::text,

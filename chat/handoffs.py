@@ -68,6 +68,7 @@ coalesce((
     ) ORDER BY seq) FROM (
         SELECT * FROM chat_message
         WHERE chat_id = chat.id AND seq <= turn.upto_seq
+          AND NOT is_replaced AND seq IS DISTINCT FROM turn.replaces
           AND (role <> 'system' OR event IN ('{"', '".join(BARRIERS)}'))
         ORDER BY seq DESC LIMIT {LINES}
     ) AS last_lines
@@ -267,7 +268,9 @@ def parsed(text: str) -> Summary | None:
     """The three lines of the model, or None where they are not there."""
     found = {
         key.lower(): words.strip().replace("\0", "")[:LONGEST]
-        for key, words in re.findall(r"^\W*(WANTS|SAID|TRIED)\W*?:\W*?(.*)$", text, re.MULTILINE)
+        for key, words in re.findall(
+            r"^\W*(WANTS|SAID|TRIED)[^\w\n]*:[^\w\n]*(.*)$", text, re.MULTILINE
+        )
     }
     if not found.get("wants"):
         return None

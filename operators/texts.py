@@ -117,7 +117,9 @@ def console_texts() -> dict[str, str]:
         "unmute": _("Let write again"),
         "offences": _("Warnings: {count}"),
         "regenerate": _("Answer anew"),
-        "regenerate_hint": _("The assistant gives another answer, which takes the place of this one"),
+        "regenerate_hint": _(
+            "The assistant gives another answer, which takes the place of this one"
+        ),
         "replaced": _("replaced"),
         "replaces": _("given anew"),
         "mode_ai": _("Assistant"),

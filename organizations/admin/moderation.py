@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from organizations.admin.scoped import ScopedAdmin
@@ -29,13 +26,3 @@ class ModerationAdmin(ScopedAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only the first; there is one each."""
         return bool(super().has_add_permission(request)) and not self.get_queryset(request).exists()
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Straight to the one page."""
-        row = self.get_queryset(request).first()
-        if row is not None and self.has_view_permission(request):
-            return redirect("admin:organizations_moderation_change", row.pk)
-        if self.has_add_permission(request):
-            return redirect("admin:organizations_moderation_add")
-        response: HttpResponse = super().changelist_view(request, extra_context)
-        return response
