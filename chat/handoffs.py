@@ -179,6 +179,8 @@ def by_rule(chat: Chat) -> dict[str, str]:
     """The summary that needs no model, as `Handoff.summary` keeps it."""
     lines = _lines(chat)
     spoken = [line for line in lines if line.role != Message.Role.OPERATOR]
+    # Rude words want nothing, unless nothing else was said.
+    spoken = [line for line in spoken if not line.original] or spoken
     wants: list[str] = []
     while spoken and spoken[-1].role == Message.Role.USER:
         wants.insert(0, _short(spoken.pop().content))

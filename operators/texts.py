@@ -94,7 +94,7 @@ def console_texts() -> dict[str, str]:
         "reason_error": _("the assistant failed"),
         "reason_limit": _("limit reached"),
         "reason_taken": _("taken over"),
-        "event_waiting": _("The visitor asked for a person"),
+        "event_waiting": _("A person was asked for"),
         "event_cancelled": _("The visitor took the request back"),
         "event_joined": _("{name} joined"),
         "event_left": _("{name} handed the chat back to the assistant"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -27,7 +28,7 @@ def _lines(name: str) -> LinesField:
 
 
 def _label(name: str) -> str:
-    return Moderation._meta.get_field(name).verbose_name  # type: ignore[return-value]
+    return capfirst(Moderation._meta.get_field(name).verbose_name)
 
 
 class ModerationForm(forms.ModelForm):  # type: ignore[type-arg]

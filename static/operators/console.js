@@ -83,7 +83,7 @@ const parts = {
   tools: el("div", { class: "console-tools" }),
   queue: el("nav", { class: "console-queue", "aria-label": texts.waiting }),
   head: el("header", { class: "console-head" }),
-  summary: el("section", { class: "console-summary", "aria-label": texts.summary }),
+  summary: el("section", { class: "console-summary", "aria-label": texts.summary, tabindex: 0 }),
   log: el("div", { class: "console-log", role: "log", "aria-live": "off", tabindex: 0 }),
   state: el("p", { class: "console-state" }),
   facts: el("aside", { class: "console-facts", "aria-label": texts.facts }),

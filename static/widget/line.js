@@ -40,7 +40,8 @@ export function lineNode(
     table.replaceWith(frame);
     frame.append(table);
   }
-  const sources = line.sources.length ? sourcesNode(line.sources, texts) : null;
+  const hasSources = line.sources.length > 0 && !line.is_replaced;
+  const sources = hasSources ? sourcesNode(line.sources, texts) : null;
   const offer = offersPerson
     ? button(texts.talk_to_person, actions.askPerson, { picture: "person", class: "button soft" })
     : null;
