@@ -47,6 +47,8 @@ def make_widget(*, model: str = "") -> Widget:
         model=model,
         only_from_sources=False,
         daily_turns_per_visitor=100_000,
+        # Measured visitors ask the same again and again, and shall go on being answered.
+        handoff_on=["asked", "error"],
     )
     widget: Widget = Widget.unscoped.create(
         organization=organization, name="default", agent=agent, languages=["en", "ru"]

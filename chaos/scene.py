@@ -28,6 +28,8 @@ def main() -> None:
         model=model,
         only_from_sources=False,
         daily_turns_per_visitor=100_000,
+        # Its visitors ask the same again and again, and shall go on being answered.
+        handoff_on=["asked", "error"],
     )
     widget = Widget.unscoped.create(
         organization=organization, name="default", agent=agent, support_timeout=2

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -112,8 +112,9 @@ async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
             raise
         log.warning("turn %s: knowledge alone stands in: %s", claim.turn_id, error.code)
         model, request = plan.stand_in
+        # The owner's own words: they need neither a guard nor numbers.
         speech.checker = None
-        await _speak(claim, plan, model, request, speech, pipe)
+        await _speak(claim, replace(plan, guard=None), model, request, speech, pipe)
     if not speech.text.strip():
         raise AIError("The model said nothing.", code="ai_empty", retryable=True)
     saved = await _patiently(_save, claim, plan, speech)
@@ -159,15 +160,19 @@ async def _carry(
             speech.model = delta.model or speech.model
             speech.usage = delta.usage or speech.usage
             text = _storable(delta.text)
+            if plan.guard:
+                text = plan.guard.feed(text)
             await _say(claim, plan, speech, checker.feed(text) if checker else text, pipe)
+    rest = plan.guard.finish() if plan.guard else ""
     if checker:
-        await _say(claim, plan, speech, checker.flush(), pipe)
-        if checker.refused:
-            await _say(claim, plan, speech, plan.unless_cited, pipe)
+        rest = checker.feed(rest) + checker.flush()
+    await _say(claim, plan, speech, rest, pipe)
+    if checker and checker.refused:
+        await _say(claim, plan, speech, plan.unless_cited, pipe)
 
 
 async def _say(claim: turns.Claim, plan: Plan, speech: Speech, text: str, pipe: DeltaPipe) -> None:
-    """Show a piece of the answer."""
+    """Show a decided piece of the answer."""
     if not text:
         return
     if speech.first_text_at is None:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import orjson
 from django.db import connection, models
 
-from chat import prompts, turns
+from chat import handoffs, moderation, prompts, turns
 from chat.models import Chat, Session, Turn
 from organizations.models import Agent, Organization, Provider, Widget
 
@@ -40,7 +40,8 @@ class Brief:
     `question` is everything the visitor wrote that the turn answers; `history` the last lines up
     to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers so far;
     `providers` those of the organization, by their ids; `memory` what is remembered of the visitor;
-    `strictness` how many times more tokens than were estimated the last prompt was counted as.
+    `strictness` how many times more tokens than were estimated the last prompt was counted as;
+    `lately` what was said and what came of it; `rules` those of moderation.
     """
 
     turn: Turn
@@ -51,6 +52,8 @@ class Brief:
     providers: dict[int, Provider]
     memory: dict[int, str]
     strictness: float
+    lately: list[handoffs.Said]
+    rules: moderation.Rules
 
 
 def read(claim: turns.Claim) -> Brief | None:
@@ -69,7 +72,8 @@ def read(claim: turns.Claim) -> Brief | None:
     turn.organization = chat.organization = session.organization = organization
     widget.organization = agent.organization = organization
     turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
-    question, history, settings, done_today, providers, memory, counted = values
+    question, history, settings, done_today, providers, *more = values
+    memory, counted, lately, rules = more
     return Brief(
         turn=turn,
         question=question,
@@ -79,6 +83,8 @@ def read(claim: turns.Claim) -> Brief | None:
         providers={one["id"]: Provider(**one) for one in orjson.loads(providers)},
         memory=dict(orjson.loads(memory)),
         strictness=min(max(counted or 1.0, 1.0), STRICTEST),
+        lately=handoffs.said_of(orjson.loads(lately)),
+        rules=moderation.rules_of(rules),
     )
 
 
@@ -89,7 +95,12 @@ def _statement() -> str:
         for alias, model in TABLES.items()
         for field in model._meta.concrete_fields
     ]
-    return READ % {"columns": ", ".join(columns), "history": prompts.HISTORY}
+    return READ % {
+        "columns": ", ".join(columns),
+        "history": prompts.HISTORY,
+        "lately": handoffs.LATELY,
+        "rules": moderation.SETTINGS % "turn.organization_id",
+    }
 
 
 @functools.cache
@@ -125,6 +136,7 @@ SELECT %(columns)s,
             SELECT seq, role, content, sources <> '[]' AS is_grounded FROM chat_message
             WHERE chat_id = chat.id AND seq <= turn.upto_seq AND role <> 'system'
               AND seq > least(chat.summary_upto_seq, turn.from_seq - 1)
+              AND NOT is_replaced AND seq IS DISTINCT FROM turn.replaces
             ORDER BY seq DESC LIMIT %(history)s
         ) AS last_lines
     ), '[]')::text,
@@ -163,7 +175,9 @@ SELECT %(columns)s,
             * (prompt_parts ->> 'strictness')::float8
         FROM chat_turn WHERE chat_id = chat.id AND prompt_tokens > 0
         ORDER BY id DESC LIMIT 1
-    )
+    ),
+    %(lately)s,
+    %(rules)s
 FROM chat_turn turn
 JOIN chat_chat chat ON chat.id = turn.chat_id
 JOIN chat_session session ON session.id = chat.session_id

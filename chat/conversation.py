@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from chat import citations, events, snapshots, turns, waiting
+from chat import citations, events, handoffs, snapshots, turns, waiting
 from chat.models import Chat, Handoff, Message, Mode, Session, Turn, Visitor
 from chat.protocol import (
     MODE_AFTER,
@@ -213,7 +213,7 @@ def change_mode(
     line = append(
         locked,
         role=Message.Role.SYSTEM,
-        content=_sentence(locked, event, operator or before),
+        content=_sentence(locked, event, operator or before, reason),
         sender="system",
         event=event,
         author=operator or (before if event == Event.LEFT else None),
@@ -293,8 +293,12 @@ def answer(claim: turns.Claim, content: str, **fields: Any) -> Message | None:
             turn=turn,
             model=turn.model,
             tokens_used=tokens,
+            replaces=turn.replaces,
             **fields,
         )
+        if turn.replaces:
+            former = Message.objects.of(locked.organization).filter(chat=locked)
+            former.filter(seq=turn.replaces).update(is_replaced=True)
         events.publish(
             locked.chat_id,
             AIResponse(
@@ -306,10 +310,26 @@ def answer(claim: turns.Claim, content: str, **fields: Any) -> Message | None:
                 message=snapshots.message_body(message, locked.session.widget),
             ),
         )
-        locked.answered_seq = turn.upto_seq
+        # One that is given anew covers nothing that was not covered before.
+        locked.answered_seq = max(locked.answered_seq, turn.upto_seq)
         locked.save(update_fields=["answered_seq"])
         _answer_the_rest(locked, turn.upto_seq)
         return message
+
+
+def answer_anew(locked: Chat, seq: int) -> bool:
+    """Have the last answer given once more; False where `seq` is not the last word, or is not his.
+
+    The new answer is a line of its own that names the former (`replaces`); that one stays where it
+    was, marked. So seq has no gaps, and every replay shows the same.
+    """
+    lines = Message.objects.of(locked.organization).filter(chat=locked)
+    last = lines.exclude(role=Message.Role.SYSTEM).select_related("turn").order_by("-seq").first()
+    is_last = last is not None and last.seq == seq and last.role == Message.Role.ASSISTANT
+    if not is_last or last.turn is None or locked.mode != Mode.AI or turns.open_turn(locked):
+        return False
+    turns.open_anew(locked, last.turn, seq)
+    return True
 
 
 def hand_over(claim: turns.Claim, reason: Handoff.Reason) -> bool:
@@ -394,10 +414,15 @@ def _record_handoff(
     now, handoff = timezone.now(), snapshots.open_handoff(locked)
     if event == Event.WAITING or (event == Event.JOINED and handoff is None):
         handoff = Handoff(
-            organization=locked.organization, chat=locked, requested_at=now, reason=reason
+            organization=locked.organization,
+            chat=locked,
+            requested_at=now,
+            reason=reason,
+            summary=handoffs.by_rule(locked),
         )
     if handoff is None:
         return None
+    is_new = handoff.pk is None
     if event in (Event.JOINED, Event.TRANSFERRED):
         handoff.operator = operator
         handoff.accepted_at = handoff.accepted_at or now
@@ -412,15 +437,21 @@ def _record_handoff(
             ),
         }[event]
     handoff.save()
+    if is_new:
+        handoffs.ask_for_summary(handoff.pk)
     return handoff
 
 
-def _sentence(locked: Chat, event: Event, operator: Member | None) -> str:
+def _sentence(locked: Chat, event: Event, operator: Member | None, reason: Handoff.Reason) -> str:
     """What the line says, in the visitor's language."""
     name = operator.name if operator else ""
     with translation.override(locked.session.language):
         return {
-            Event.WAITING: _("A person was asked for."),
+            Event.WAITING: {
+                Handoff.Reason.NO_KNOWLEDGE: _("I find no answer to this. A person was asked for."),
+                Handoff.Reason.FRUSTRATED: _("I am sorry about this. A person was asked for."),
+                Handoff.Reason.SENSITIVE: _("This is for a person to answer. One was asked for."),
+            }.get(reason, _("A person was asked for.")),
             Event.CANCELLED: _("The request for a person was taken back."),
             Event.JOINED: _("%(name)s joined the chat.") % {"name": name},
             Event.LEFT: _("%(name)s left; the assistant is here again.") % {"name": name},

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.utils import translation
@@ -13,10 +14,21 @@ from django.utils.translation import gettext as _
 
 import ai
 from ai.interface import ChatModel, ChatRequest, SourceText, Usage
-from chat import brief, citations, context, followups, intents, prompts, summaries, turns
+from chat import (
+    brief,
+    citations,
+    context,
+    followups,
+    handoffs,
+    intents,
+    output,
+    prompts,
+    summaries,
+    turns,
+)
 from chat.context import Fact
 from chat.models import Handoff
-from knowledge import retrieval
+from knowledge import markdown, retrieval
 from organizations import providers
 
 # A question this short, asked on a page that knows the answer, is about that page.
@@ -66,6 +78,8 @@ class Plan:
     unless_cited: str = ""
     remembered: tuple[int, ...] = ()
     is_long: bool = False
+    # What the model's own words go through; the owner's go as they are.
+    guard: output.Filter | None = None
 
     def outcome(self, text: str, checker: citations.Checker | None) -> Outcome:
         """What is shown beside an answer, and what an owner should know of it."""
@@ -121,11 +135,16 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
     question, chat = known.question, known.turn.chat
     session, widget = chat.session, chat.session.widget
     agent = widget.agent
-    if agent.hands_over("asked") and intents.wants_person(question) and widget.is_open():
-        return HandOver(Handoff.Reason.ASKED)
+    reason = handoffs.before_answering(question, known.lately, agent, known.rules)
+    if reason and widget.is_open():
+        return HandOver(reason)
+    if known.done_today >= agent.daily_turns_per_visitor and (
+        limit := handoffs.at_limit(known.lately, agent, widget)
+    ):
+        return HandOver(limit)
     page = context.page_fact(chat)
     asked = context.asked_lines(page, question) if page else {}
-    fixed = _fixed_answer(known)
+    fixed = _fixed_answer(known, reason)
     alone = ai.knowledge_model()
     model = ai.chat_model(*providers.models_of(agent, known.providers))
     # What the page answers is about the page, however short it is asked.
@@ -147,6 +166,9 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
 
     sources = [source_text(hit) for hit in found.sources]
     spoken = _grounds(question, found.is_sure, sources, facts, page, asked)
+    is_lost = not spoken and not fixed and handoffs.knows_nothing_again(known.lately, agent)
+    if is_lost and widget.is_open():
+        return HandOver(Handoff.Reason.NO_KNOWLEDGE)
     fallback = fixed or _("I do not know that. Shall I ask a person to help?")
     alone_request = ChatRequest(
         messages=(), sources=tuple([] if fixed else spoken[:1]), fallback=fallback
@@ -175,7 +197,9 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         request=request,
         stand_in=(alone, alone_request) if prompt and spoken else None,
         shown_sources=[] if fixed else [_shown(source) for source in spoken[:1]],
-        offers_support=not spoken if not fixed else not _is_pleasantry(question),
+        offers_support=(
+            not spoken or reason is not None if not fixed else not _is_pleasantry(question)
+        ),
         grounds=_receipt(known, found, facts, page, prompt, rewritten[:1000]),
         timings={"search": searched},
         prices=(agent.input_price, agent.output_price),
@@ -183,6 +207,7 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         unless_cited=fallback if is_bare else "",
         remembered=tuple(known.memory) if prompt else (),
         is_long=len(known.history) > summaries.AFTER,
+        guard=_guard(known, [*facts, page] if page else facts, sources) if prompt else None,
     )
 
 
@@ -257,11 +282,28 @@ def _numbered(place: int, kept: int, before: int = 0) -> dict[str, int]:
     return {"number": before + place} if place <= kept else {}
 
 
-def _fixed_answer(known: brief.Brief) -> str:
-    """An answer that needs no knowledge: a greeting, thanks, closed hours, the day's limit."""
+def _guard(known: brief.Brief, facts: list[Fact], sources: list[SourceText]) -> output.Filter:
+    """What the model's words go through before anybody sees them."""
+    widget, rules = known.turn.chat.session.widget, known.rules
+    given = [text for source in sources for text in (source.title, source.text, source.url)]
+    given += [text for fact in facts for text in (fact.text(), fact.url)]
+    given += [value for _key, value in known.settings]
+    given.append(widget.agent.instructions)
+    hosts = markdown.hosts_of(widget) | {urlsplit(site).hostname or "" for site in rules.sites}
+    recited = output.recitals(prompts.RULES, output.RULES_IN_A_ROW)
+    recited += output.recitals(widget.agent.instructions, output.INSTRUCTIONS_IN_A_ROW)
+    words = output.Words(rules.blocked + rules.hidden if rules.is_on else (), recited)
+    return output.Chain(output.Addresses(output.Allowed.by(given, hosts)), words)
+
+
+def _fixed_answer(known: brief.Brief, reason: Handoff.Reason | None) -> str:
+    """An answer that needs no knowledge: a greeting, thanks, closed hours, the day's limit.
+
+    `reason` is why a person should answer, and nobody is there.
+    """
     question, session = known.question, known.turn.chat.session
     widget, language = session.widget, session.language
-    if intents.wants_person(question):
+    if intents.wants_person(question) or reason == Handoff.Reason.SENSITIVE:
         if widget.is_open():
             # The owner wants no chat to change hands by words alone.
             return _("A person can help you: press “Talk to a person”.")

@@ -258,6 +258,27 @@ class Learn(Frame):
     seq: int = Field(ge=1)
 
 
+class Reveal(Frame):
+    """Asks for a hidden message as it was written."""
+
+    type: Literal["reveal"]
+    chat_id: UUID
+    seq: int = Field(ge=1)
+
+
+class Unmute(Frame):
+    type: Literal["unmute"]
+    chat_id: UUID
+
+
+class Regenerate(Frame):
+    """Have the last answer given anew; `seq` is the line that is meant."""
+
+    type: Literal["regenerate"]
+    chat_id: UUID
+    seq: int = Field(ge=1)
+
+
 OperatorCommand = Annotated[
     SetPresence
     | Watch
@@ -269,7 +290,10 @@ OperatorCommand = Annotated[
     | Transfer
     | CloseChat
     | HandleContact
-    | Learn,
+    | Learn
+    | Reveal
+    | Unmute
+    | Regenerate,
     Field(discriminator="type"),
 ]
 operator_commands: TypeAdapter[Any] = TypeAdapter(OperatorCommand)
@@ -304,6 +328,11 @@ class MessageBody(Frame):
     is_stopped: bool = False
     offers_support: bool = False
     helpful: bool | None = None
+    # Rude words or spam of it are hidden; operators may ask for it as it was written.
+    is_masked: bool = False
+    # The line whose place this answer takes, and whether another has taken this one's.
+    replaces: int | None = None
+    is_replaced: bool = False
 
 
 class Draft(Frame):
@@ -348,6 +377,15 @@ class ChatSummary(Frame):
     last_text: str
 
 
+class Summary(Frame):
+    """What an operator reads before the chat: by rule, or as `model` has written it."""
+
+    wants: str = ""
+    said: str = ""
+    tried: str = ""
+    model: str = ""
+
+
 class DeskChat(Frame):
     """A chat as a line of an operator's list."""
 
@@ -357,6 +395,7 @@ class DeskChat(Frame):
     widget: str
     mode: ModeName
     reason: str = ""
+    summary: Summary | None = None
     since: str
     operator: str = ""
     operator_id: int | None = None
@@ -415,6 +454,8 @@ class VisitorFacts(Frame):
     page_context: dict[str, Any] = {}
     first_visit: str = ""
     last_visit: str = ""
+    offences: int = 0
+    muted_until: str = ""
     chats: list[ChatSummary] = []
     memory: list[MemoryLine] = []
 
@@ -652,6 +693,35 @@ class Learnt(Event):
     type: Literal["learnt"] = "learnt"
     chat_id: UUID
     seq: int
+
+
+class HandoffSummary(Event):
+    """The summary of a request for a person was written, for the lists of all consoles."""
+
+    audience = "operators"
+    type: Literal["handoff_summary"] = "handoff_summary"
+    chat_id: UUID
+    summary: Summary
+
+
+class VisitorMuted(Event):
+    """How often the visitor was warned, and until when they cannot write; empty: they can."""
+
+    audience = "operators"
+    type: Literal["visitor_muted"] = "visitor_muted"
+    chat_id: UUID
+    offences: int
+    until: str
+
+
+class Revealed(Event):
+    """A hidden message as it was written, for the console that has asked."""
+
+    audience = "operators"
+    type: Literal["revealed"] = "revealed"
+    chat_id: UUID
+    seq: int
+    text: str
 
 
 class VisitorTyping(Event):

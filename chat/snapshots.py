@@ -24,6 +24,7 @@ from chat.protocol import (
     ModeName,
     NoteBody,
     Source,
+    Summary,
     VisitorFacts,
 )
 from knowledge import markdown
@@ -69,6 +70,9 @@ def message_body(message: Message, widget: Widget) -> MessageBody:
         is_stopped=message.is_stopped,
         offers_support=message.offers_support,
         helpful=message.helpful,
+        is_masked=bool(message.original),
+        replaces=message.replaces,
+        is_replaced=message.is_replaced,
     )
 
 
@@ -185,6 +189,7 @@ def desk_chat(chat: Chat, handoff: Handoff | None = None) -> DeskChat:
         widget=session.widget.name,
         mode=cast(ModeName, chat.mode),
         reason=handoff.reason if handoff else "",
+        summary=summary(handoff) if handoff else None,
         since=iso(handoff.requested_at if handoff else chat.updated_at),
         operator=chat.operator.name if chat.operator else "",
         operator_id=chat.operator_id,
@@ -194,6 +199,11 @@ def desk_chat(chat: Chat, handoff: Handoff | None = None) -> DeskChat:
         page_url=session.page_url,
         language=session.language,
     )
+
+
+def summary(handoff: Handoff) -> Summary:
+    """What is told of a request for a person."""
+    return Summary(**handoff.summary, model=handoff.summary_model)
 
 
 def contact(request: ContactRequest) -> Contact:
@@ -218,6 +228,11 @@ def note_body(note: Note) -> NoteBody:
         after_seq=note.after_seq,
         timestamp=iso(note.timestamp),
     )
+
+
+def _still(until: datetime | None) -> str:
+    """A moment that has not come yet."""
+    return iso(until) if until and until > timezone.now() else ""
 
 
 def visitor_facts(chat: Chat) -> VisitorFacts:
@@ -245,6 +260,8 @@ def visitor_facts(chat: Chat) -> VisitorFacts:
         page_context=session.page_context,
         first_visit=iso(visitor.first_visit) if visitor else "",
         last_visit=iso(visitor.last_visit) if visitor else "",
+        offences=visitor.offences if visitor else 0,
+        muted_until=_still(visitor.muted_until) if visitor else "",
         chats=[chat_summary(other) for other in others],
         memory=memory_lines(MemoryFact.of_person(visitor, customer)),
     )

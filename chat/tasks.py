@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 import ai
-from chat import assistant, conversation, lessons, memory, summaries
+from chat import assistant, conversation, handoffs, lessons, memory, summaries
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
 
@@ -46,6 +46,12 @@ def _pipe() -> DeltaPipe:
 def reply(turn_id: int) -> None:
     """Answer a turn. The thread waits, so that acks, limits and shutdown stay true."""
     asyncio.run_coroutine_threadsafe(assistant.answer(turn_id, _pipe()), _loop()).result()
+
+
+@shared_task(name=handoffs.TASK)
+def summarize(handoff_id: int) -> bool:
+    """See `handoffs.write`."""
+    return asyncio.run_coroutine_threadsafe(handoffs.write(handoff_id), _loop()).result()
 
 
 @celeryd_after_setup.connect

@@ -35,6 +35,8 @@ def widget_texts() -> dict[str, str]:
         "try_again": _("Try again"),
         "remove": _("Remove"),
         "stopped": _("The answer was stopped."),
+        "replaced": _("A newer answer has taken the place of this one."),
+        "replaces": _("A new answer in place of the former one."),
         "sources": _("Sources"),
         "open_source": _("Open the page"),
         "source_number": _("Source {number}: {title}"),

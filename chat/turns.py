@@ -131,6 +131,21 @@ SELECT id FROM widened UNION ALL SELECT id FROM opened
 """
 
 
+def open_anew(chat: Chat, former: Turn, seq: int) -> None:
+    """Have what a former turn of the locked chat covered answered again, in place of line `seq`."""
+    turn = Turn.unscoped.create(
+        organization_id=chat.organization_id,
+        chat=chat,
+        from_seq=former.from_seq,
+        upto_seq=former.upto_seq,
+        epoch=chat.epoch,
+        due_at=Now(),
+        dispatched_at=Now(),
+        replaces=seq,
+    )
+    dispatch_on_commit([turn.pk])
+
+
 def open_turn(chat: Chat) -> Turn | None:
     """The turn that waits or runs in the locked chat, held: no worker claims or shows it now."""
     return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -17,7 +17,18 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from chat import conversation, events, identity, lessons, limits, memory, snapshots, turns
+from chat import (
+    conversation,
+    events,
+    identity,
+    lessons,
+    limits,
+    memory,
+    moderation,
+    offences,
+    snapshots,
+    turns,
+)
 from chat.models import (
     Chat,
     ContactRequest,
@@ -91,46 +102,59 @@ def say(
     """Store a visitor's message and have it answered; returns its line.
 
     The same `client_id` again returns the first line. Refuses other words under a used id, more
-    than the limit a minute, and a closed chat.
+    than the limit a minute, a closed chat, whoever is muted, and words the owner does not accept.
+    Rude words and spam are hidden, and counted.
     """
     with transaction.atomic():
         # One visitor speaks with one voice: tabs and sockets queue here, so that the limit is
         # exact, two tabs make one chat, and a resend meets the first send's row.
-        _hold(visitor)
-        before, recent = _said(visitor, client_id)
+        muted_until = _hold(visitor)
+        before, recent, rules = _said(visitor, client_id)
         if before:
-            if before.content != text or before.role != Message.Role.USER:
+            if (before.original or before.content) != text or before.role != Message.Role.USER:
                 raise ClientIdReused
             return before
+        offences.check(muted_until, recent.now)
         _check_rate(recent)
+        verdict = offences.look_at(text, rules)
         chat = _locked(visitor, visit, chat_id)
         if chat.mode == Mode.CLOSED:
             raise ChatClosed
         message = conversation.append(
             chat,
             role=Message.Role.USER,
-            content=text,
+            content=verdict.masked,
+            original=text if verdict.masked != text else "",
             sender=visitor.sender,
             client_id=client_id,
         )
-        _remember_page(chat.session_id, visit, title=text)
+        _remember_page(chat.session_id, visit, title=verdict.masked)
         if chat.mode == Mode.AI:
             turns.open_or_widen(chat, message.seq, visit.widget.agent.reply_delay)
+        if verdict.is_offence:
+            offences.count(visitor, chat, verdict, rules, visit.language)
         return message
 
 
-def _hold(visitor: Visitor) -> None:
+def _hold(visitor: Visitor) -> datetime | None:
+    """Hold the visitor until the transaction ends; until when they are muted, if they are."""
     with connection.cursor() as cursor:
         cursor.execute(HOLD, [visitor.organization_id, visitor.pk])
+        row = cursor.fetchone()
+    return row[0] if row else None
 
 
 # Whatever depends on the hold is asked in a round trip of its own: it sees what was committed
 # while this one waited, by a clock that has gone on.
-HOLD = "SELECT FROM chat_visitor WHERE organization_id = %s AND id = %s FOR UPDATE"
+HOLD = """
+SELECT muted_until FROM chat_visitor WHERE organization_id = %s AND id = %s FOR UPDATE
+"""
 
 
-def _said(visitor: Visitor, client_id: UUID) -> tuple[Message | None, limits.Recent]:
-    """The line that this id of the visitor's has already, however old, and their rate."""
+def _said(
+    visitor: Visitor, client_id: UUID
+) -> tuple[Message | None, limits.Recent, moderation.Rules]:
+    """The line that this id of the visitor's has already, however old; their rate; the rules."""
     with connection.cursor() as cursor:
         cursor.execute(
             SAID,
@@ -142,22 +166,23 @@ def _said(visitor: Visitor, client_id: UUID) -> tuple[Message | None, limits.Rec
                 "window": WINDOW.total_seconds(),
             },
         )
-        before, *recent = cursor.fetchone()
-    return _line(visitor, before) if before else None, limits.Recent(*recent)
+        before, rules, *recent = cursor.fetchone()
+    line = _line(visitor, before) if before else None
+    return line, limits.Recent(*recent), moderation.rules_of(rules)
 
 
 # The sums are those of `limits.recent`.
-SAID = """
+SAID = f"""
 SELECT (
     SELECT id FROM chat_message
     WHERE organization_id = %(organization)s AND sender = ANY(%(senders)s)
         AND client_id = %(client_id)s
     LIMIT 1
-), count(*), min(timestamp), statement_timestamp()
+), {moderation.SETTINGS % "%(organization)s"}, count(*), min(timestamp), statement_timestamp()
 FROM chat_message
 WHERE organization_id = %(organization)s AND sender = %(sender)s AND role = 'user'
     AND timestamp > statement_timestamp() - %(window)s * interval '1 second'
-"""
+"""  # noqa: S608  (the piece is our own)
 
 
 def _line(visitor: Visitor, pk: int) -> Message:
@@ -378,8 +403,8 @@ def leave_contact(
     except ValidationError:
         raise BadEmail from None
     with transaction.atomic():
-        _hold(visitor)
-        before, _recent = _said(visitor, client_id)
+        muted_until = _hold(visitor)
+        before, recent, _rules = _said(visitor, client_id)
         requests = ContactRequest.objects
         own = requests.of(visitor.organization).filter(
             chat__session__visitor__in=identity.selves(visitor)
@@ -389,6 +414,7 @@ def leave_contact(
             if first is None:
                 raise ClientIdReused
             return first, before
+        offences.check(muted_until, recent.now)
         _check_rate(limits.recent(own, "created_at", WINDOW))
         chat = conversation.lock(_chosen_chat(visitor, visit, chat_id))
         if chat.mode == Mode.CLOSED:

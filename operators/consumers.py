@@ -177,6 +177,18 @@ class OperatorConsumer(Socket):
         # The event tells all who watch; who asked is told whatever Redis does.
         self.send_event(protocol.Learnt(chat_id=frame.chat_id, seq=frame.seq))
 
+    async def reveal(self, frame: protocol.Reveal) -> None:
+        chat = await self._find(frame.chat_id)
+        text = await in_database(desk.reveal, chat, self._member(), frame.seq)
+        self.send_event(protocol.Revealed(chat_id=frame.chat_id, seq=frame.seq, text=text))
+
+    async def unmute(self, frame: protocol.Unmute) -> None:
+        await in_database(desk.unmute, await self._find(frame.chat_id), self._member())
+
+    async def regenerate(self, frame: protocol.Regenerate) -> None:
+        chat = await self._find(frame.chat_id)
+        await in_database(desk.regenerate, chat, self._member(), frame.seq)
+
     handlers = {
         protocol.SetPresence: set_presence,
         protocol.Watch: watch,
@@ -189,6 +201,9 @@ class OperatorConsumer(Socket):
         protocol.CloseChat: close_chat,
         protocol.HandleContact: handle_contact,
         protocol.Learn: learn,
+        protocol.Reveal: reveal,
+        protocol.Unmute: unmute,
+        protocol.Regenerate: regenerate,
     }
 
 

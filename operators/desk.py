@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from chat import conversation, events, lessons, snapshots
+from chat import conversation, events, lessons, offences, snapshots
 from chat.models import Chat, ContactRequest, Handoff, Message, Mode, Note
 from chat.protocol import Learnt, NewNote, SupportTaken
 from chat.refusals import Refused
@@ -223,6 +223,38 @@ def learn(chat: Chat, member: Member, seq: int) -> Suggestion:
         suggestion = lessons.keep(chat, seq, member)
         events.publish(chat.chat_id, Learnt(chat_id=chat.chat_id, seq=seq))
     return suggestion
+
+
+def reveal(chat: Chat, member: Member, seq: int) -> str:
+    """A hidden message as it was written; any member may look."""
+    if chat.organization_id != member.organization_id:
+        raise UnknownChat
+    line = Message.objects.of(member.organization).filter(chat=chat, seq=seq).first()
+    if line is None or not line.original:
+        raise Refused(_("Nothing is hidden in this message."), code="nothing_hidden")
+    return line.original
+
+
+def unmute(chat: Chat, member: Member) -> None:
+    """Let the visitor of a chat write again; one who is not muted may write already."""
+    if chat.organization_id != member.organization_id:
+        raise UnknownChat
+    if offences.forgive(chat):
+        events.tell("unmuted", chat.chat_id, sender(member))
+
+
+def regenerate(chat: Chat, member: Member, seq: int) -> None:
+    """Have the assistant give its last answer anew; refuses any other line, or while it writes."""
+    with transaction.atomic():
+        locked = _locked(chat, member)
+        if locked.mode == Mode.CLOSED:
+            raise ChatClosed
+        if not conversation.answer_anew(locked, seq):
+            raise Refused(
+                _("Only the last answer can be given anew, while the assistant holds the chat."),
+                code="not_the_last_answer",
+            )
+        events.tell("regenerated", locked.chat_id, sender(member))
 
 
 def handle_contact(member: Member, contact_id: int) -> None:

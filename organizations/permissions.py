@@ -52,6 +52,7 @@ OWNER = OPERATOR | _grants(
     organizations__agent=ALL,
     organizations__agentversion=VIEW,
     organizations__provider=ALL,
+    organizations__moderation=KEEP,
     knowledge__faqentry=ALL,
     knowledge__article=ALL,
     knowledge__document=ALL,

@@ -18,6 +18,8 @@ DOMAIN = frozenset(
     {
         *("unknown_chat", "unknown_message", "unknown_member", "unknown_contact", "not_yours"),
         "nothing_to_keep",
+        "nothing_hidden",
+        "not_the_last_answer",
         *("chat_closed", "bad_email", "client_id_reused"),
     }
 )

@@ -38,7 +38,7 @@ from knowledge.models import (
     WebSource,
 )
 from operators.models import Availability
-from organizations.models import Agent, AgentVersion, Member, Provider, Widget
+from organizations.models import Agent, AgentVersion, Member, Moderation, Provider, Widget
 from organizations.scoping import OrganizationOwned
 from tests.conftest import House
 
@@ -73,6 +73,8 @@ def fill(house: House) -> Rows:
     house.widget.agent = house.agent
     AgentVersion.objects.of(house.organization).update(note=word, settings={"model": word})
     add(Provider, name=word, kind="other", base_url=f"https://{word}.example/v1")
+
+    add(Moderation, blocked_words=[word], topics=[word])
 
     category = add(Category, name=word)
     category.agents.add(house.agent)

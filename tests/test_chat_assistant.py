@@ -174,7 +174,9 @@ def test_broken_provider_costs_only_its_own_facts(
     assert "broken" in caplog.text
 
 
-def test_prompt_has_the_last_lines_and_no_more(ask: Any, model: ScriptedModel) -> None:
+def test_prompt_has_the_last_lines_and_no_more(acme: Any, ask: Any, model: ScriptedModel) -> None:
+    acme.agent.handoff_on = []
+    acme.agent.save()
     for number in range(16):
         model.enqueue(f"Answer {number}")
         ask(f"Question {number}?")

@@ -118,6 +118,9 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "close_chat": about(),
             "handle_contact": lambda: {"contact_id": 1},
             "learn": about(seq=1),
+            "reveal": about(seq=1),
+            "unmute": about(),
+            "regenerate": about(seq=2),
         },
         harmless=["message", "note", "typing", "join_support_chat", "presence"],
         required={
@@ -128,12 +131,17 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "transfer": ["chat_id", "member_id"],
             "handle_contact": ["contact_id"],
             "learn": ["chat_id", "seq"],
+            "reveal": ["chat_id", "seq"],
+            "unmute": ["chat_id"],
+            "regenerate": ["chat_id", "seq"],
         },
         numbers=[
             ("watch", "last_seq"),
             ("transfer", "member_id"),
             ("handle_contact", "contact_id"),
             ("learn", "seq"),
+            ("reveal", "seq"),
+            ("regenerate", "seq"),
         ],
         foreign=[
             (command, "chat_id")

@@ -37,7 +37,7 @@ from hypothesis.stateful import (
 
 import ai
 from ai.scripted import ScriptedModel
-from chat import assistant, conversation, events, protocol, socket, turns
+from chat import assistant, conversation, events, handoffs, protocol, socket, turns
 from chat.deltas import DeltaPipe
 from chat.heartbeat import heart
 from chat.management.commands.dispatch import dispatch_once
@@ -53,7 +53,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 RUNS = int(os.environ.get("DELIVERY_RUNS", "6"))
 STEPS = int(os.environ.get("DELIVERY_STEPS", "50"))
 JS = Path(__file__).resolve().parent / "js" / "replay.mjs"
-WORDS = ["Hello", "How much is it?", "И сколько?", "🙂🙂", "I want to talk to a human please"]
+WORDS = [
+    *("Hello", "How much is it?", "И сколько?", "🙂🙂", "I want to talk to a human please"),
+    "You idiot",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -264,6 +267,38 @@ class Walk(RuleBasedStateMachine):
             person = self.consoles[console]
             self.do(person.send("learn", chat_id=line.chat.chat_id, seq=line.seq))
             self.settle(False)
+
+    @rule(console=consoles, which=which, hurry=hurry)
+    def reveal(self, console: int, which: int, hurry: bool) -> None:
+        hidden = Message.objects.of(self.house.organization).exclude(original="").order_by("pk")
+        if lines := list(hidden.select_related("chat")):
+            line = lines[which % len(lines)]
+            person = self.consoles[console]
+            self.do(person.send("reveal", chat_id=line.chat.chat_id, seq=line.seq))
+            self.settle(hurry)
+
+    @rule(console=consoles, which=which, hurry=hurry)
+    def unmute(self, console: int, which: int, hurry: bool) -> None:
+        if chat := self.some_chat(console, which):
+            self.do(self.consoles[console].send("unmute", chat_id=chat.chat_id))
+            self.settle(hurry)
+
+    @rule(console=consoles, which=which, hurry=hurry)
+    def have_it_answered_anew(self, console: int, which: int, hurry: bool) -> None:
+        if chat := self.some_chat(console, which):
+            last = Message.unscoped.filter(chat=chat, role="assistant").last()
+            frame = {"chat_id": chat.chat_id, "seq": last.seq if last else 1}
+            self.do(self.consoles[console].send("regenerate", **frame))
+            self.settle(hurry)
+
+    @rule(which=which, hurry=hurry)
+    def sum_up(self, which: int, hurry: bool) -> None:
+        open_ones = Handoff.objects.of(self.house.organization).filter(ended_at=None)
+        if waiting := list(open_ones.order_by("pk")):
+            self.model._scripts.clear()
+            self.model.enqueue("WANTS: a price\nSAID: nothing\nTRIED: nothing")
+            self.do(handoffs.write(waiting[which % len(waiting)].pk))
+            self.settle(hurry)
 
     @rule(console=consoles, status=st.sampled_from(["online", "away"]))
     def say_presence(self, console: int, status: str) -> None:
@@ -511,7 +546,15 @@ def tour() -> None:
     one.judge(0, 0, True, False)
     one.say(0, "How much is it?", False, False)
     one.answer_wholly(0)
+    one.have_it_answered_anew(0, 1, False)
+    one.answer_wholly(0)
+    for _time in range(3):
+        one.say(0, "You idiot", False, False)
+    one.reveal(0, 0, False)
+    one.unmute(0, 1, False)
+    one.answer_wholly(0)
     one.ask_for_a_person(0, False)
+    one.sum_up(0, False)
     one.work_at_the_desk(0, 1, "join_support_chat", False)
     one.work_at_the_desk(0, 1, "typing", False)
     one.write(0, 1, "message", False)

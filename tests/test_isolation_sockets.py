@@ -59,6 +59,9 @@ def foreign_frames(rows: Rows) -> dict[str, dict[str, Any]]:
         "close_chat": chat,
         "handle_contact": {"contact_id": rows[ContactRequest].pk},
         "learn": {**chat, "seq": 2},
+        "reveal": {**chat, "seq": 1},
+        "unmute": chat,
+        "regenerate": {**chat, "seq": 2},
     }
 
 

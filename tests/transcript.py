@@ -197,7 +197,12 @@ def receive(state: State, line: dict[str, Any]) -> State:
 
 
 def append(state: State, line: dict[str, Any]) -> State:
-    after = state | {"lines": [*state["lines"], line], "lastSeq": line["seq"]}
+    lines = state["lines"]
+    if line["replaces"]:
+        lines = [
+            one | {"is_replaced": True} if one["seq"] == line["replaces"] else one for one in lines
+        ]
+    after = state | {"lines": [*lines, line], "lastSeq": line["seq"]}
     if line["role"] == "assistant":
         after = finish(after, after["draft"]["turn"] if after["draft"] else 0, True)
     mode = MODE_AFTER.get(line["event"]) if line["role"] == "system" else None

@@ -117,6 +117,7 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Agents"), "smart_toy", "organizations", "agent"),
                     rows(_("Agents' versions"), "history", "organizations", "agentversion"),
                     rows(_("Model providers"), "hub", "organizations", "provider"),
+                    rows(_("Moderation"), "shield", "organizations", "moderation"),
                     rows(_("Members"), "badge", "organizations", "member"),
                     rows(_("At work"), "schedule", "operators", "availability"),
                     rows(_("Organization"), "domain", "organizations", "organization"),

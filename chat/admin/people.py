@@ -105,6 +105,8 @@ class VisitorAdmin(PersonAdmin, ReadOnlyAdmin):
         "user_agent",
         "first_visit",
         "last_visit",
+        "offences",
+        "muted_until",
     ]
     actions_detail = ["turn_into_customer"]
 

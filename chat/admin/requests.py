@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -31,6 +32,7 @@ class HandoffAdmin(ReadOnlyAdmin):
     fields = [
         "dialogue",
         "reason",
+        "in_short",
         "operator",
         "requested_at",
         "accepted_at",
@@ -42,6 +44,16 @@ class HandoffAdmin(ReadOnlyAdmin):
     def dialogue(self, handoff: Handoff) -> SafeString:
         """The way to the transcript."""
         return chat_link(handoff.chat)
+
+    @admin.display(description=_("in short"))
+    def in_short(self, handoff: Handoff) -> SafeString:
+        """What the operator was told beforehand, and who has written it."""
+        labels = {"wants": _("Wants"), "said": _("Said before"), "tried": _("Was answered")}
+        rows = [(labels[name], text) for name, text in handoff.summary.items() if text]
+        if not rows:
+            return SafeString("—")
+        by = (_("Written by"), handoff.summary_model or _("rule"))
+        return format_html_join(SafeString("<br>"), "{}: {}", [*rows, by])
 
 
 @admin.register(ContactRequest)

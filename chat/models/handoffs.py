@@ -20,6 +20,7 @@ class Handoff(OrganizationOwned):
         FRUSTRATED = "frustrated", _("The visitor is frustrated")
         SENSITIVE = "sensitive", _("A sensitive matter")
         ERROR = "error", _("The assistant failed")
+        LIMIT = "limit", _("A limit was reached")
         TAKEN = "taken", _("An operator stepped in")
 
     class Outcome(models.TextChoices):
@@ -38,6 +39,10 @@ class Handoff(OrganizationOwned):
     accepted_at = models.DateTimeField(_("accepted"), null=True, blank=True)
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     outcome = models.CharField(_("outcome"), max_length=12, choices=Outcome, blank=True)
+    # What `chat.handoffs.Summary` holds.
+    summary = models.JSONField(_("summary"), default=dict, blank=True)
+    # Empty: written by rule.
+    summary_model = models.CharField(_("summary by"), max_length=120, blank=True, default="")
 
     class Meta:
         verbose_name = _("handoff")

@@ -32,6 +32,9 @@ class Message(OrganizationOwned):
         TRANSFERRED = "transferred", _("Another operator took the chat over")
         UNANSWERED = "unanswered", _("Nobody came in time")
         CONTACT = "contact", _("A contact was left")
+        WARNED = "warned", _("The visitor was warned")
+        MUTED = "muted", _("The visitor was muted")
+        UNMUTED = "unmuted", _("The visitor may write again")
         CLOSED = "closed", _("The chat was closed")
 
     chat = models.ForeignKey(Chat, models.CASCADE, related_name="messages", verbose_name=_("chat"))
@@ -39,6 +42,8 @@ class Message(OrganizationOwned):
     role = models.CharField(_("from"), max_length=10, choices=Role)
     event = models.CharField(_("event"), max_length=12, choices=Event, blank=True)
     content = models.TextField(_("text"))
+    # What was written, where rude words or spam of it are hidden; only operators may look at it.
+    original = models.TextField(_("as it was written"), blank=True, default="", db_default="")
     # visitor:<id>, member:<id>, assistant or system.
     sender = models.CharField(max_length=40)
     author = models.ForeignKey(
@@ -56,6 +61,9 @@ class Message(OrganizationOwned):
     is_stopped = models.BooleanField(_("stopped in the middle"), default=False)
     offers_support = models.BooleanField(_("offered a person"), default=False)
     helpful = models.BooleanField(_("helpful"), null=True, blank=True)
+    # An answer given anew names the line whose place it takes; that one stays where it was.
+    replaces = models.PositiveIntegerField(_("instead of"), null=True, blank=True)
+    is_replaced = models.BooleanField(_("replaced"), default=False, db_default=False)
 
     class Meta:
         verbose_name = _("message")

@@ -81,6 +81,10 @@ class Visitor(OrganizationOwned):
     memory_forgotten_at = models.DateTimeField(null=True, blank=True, editable=False)
     first_visit = models.DateTimeField(_("first visit"), auto_now_add=True)
     last_visit = models.DateTimeField(_("last visit"))
+    # What moderation counts (`chat.offences`).
+    offences = models.PositiveSmallIntegerField(_("warnings"), default=0, db_default=0)
+    offended_at = models.DateTimeField(_("last warned"), null=True, blank=True)
+    muted_until = models.DateTimeField(_("muted until"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("visitor")

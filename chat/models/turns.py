@@ -70,6 +70,8 @@ class Turn(OrganizationOwned):
     error = models.CharField(_("error"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    # The line that this turn answers anew.
+    replaces = models.PositiveIntegerField(_("instead of"), null=True, blank=True)
     # When knowledge was told what came of it (`chat.lessons`).
     learnt_at = models.DateTimeField(null=True, editable=False)
 

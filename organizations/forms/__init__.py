@@ -2,6 +2,7 @@
 
 from organizations.forms.agents import AgentForm
 from organizations.forms.members import MemberForm
+from organizations.forms.moderation import ModerationForm
 from organizations.forms.providers import ProviderForm
 from organizations.forms.widgets import HoursField, LinesField, TranslationsField, WidgetForm
 
@@ -10,6 +11,7 @@ __all__ = [
     "HoursField",
     "LinesField",
     "MemberForm",
+    "ModerationForm",
     "ProviderForm",
     "TranslationsField",
     "WidgetForm",

@@ -2,6 +2,7 @@
 
 from organizations.models.agents import Agent, AgentVersion, default_handoff_on
 from organizations.models.languages import Language, default_languages, validate_languages
+from organizations.models.moderation import Moderation
 from organizations.models.people import Member, Organization, User
 from organizations.models.providers import Provider
 from organizations.models.widgets import (
@@ -20,6 +21,7 @@ __all__ = [
     "AgentVersion",
     "Language",
     "Member",
+    "Moderation",
     "Organization",
     "Provider",
     "User",

@@ -107,6 +107,10 @@ class Agent(OrganizationOwned):
         """When the assistant gives a chat to people by itself."""
 
         ASKED = "asked", _("The visitor asks for a person in words")
+        NO_KNOWLEDGE = "no_knowledge", _("The assistant knows no answer twice in a row")
+        FRUSTRATED = "frustrated", _("The visitor is annoyed, repeats or shouts")
+        SENSITIVE = "sensitive", _("It is one of the sensitive topics (see Moderation)")
+        LIMIT = "limit", _("A limit of answers or of money is reached")
         ERROR = "error", _("The assistant failed three times")
 
     name = models.CharField(

@@ -6,6 +6,7 @@ import { emptyTranscript, reduce } from "../shared/transcript.js";
 import { el, fill } from "../shared/dom.js";
 import { openAlerts } from "./alerts.js";
 import { actionNodes, dialogueNodes, stateSentence } from "./dialogue.js";
+import { summaryNodes } from "./summary.js";
 import { factNodes } from "./facts.js";
 import { openOutbox } from "./outbox.js";
 import { ago, queueNodes } from "./queue.js";
@@ -35,6 +36,8 @@ let watchedDesk = null;
 let notes = [];
 /** The operators' lines of the watched chat that were kept for the knowledge base. @type {Set<number>} */
 let learnt = new Set();
+/** Hidden messages of the watched chat as they were written. @type {Map<number, string>} */
+let revealed = new Map();
 let isNote = false;
 let connection = "connecting";
 let sentence = "";
@@ -80,6 +83,7 @@ const parts = {
   tools: el("div", { class: "console-tools" }),
   queue: el("nav", { class: "console-queue", "aria-label": texts.waiting }),
   head: el("header", { class: "console-head" }),
+  summary: el("section", { class: "console-summary", "aria-label": texts.summary, tabindex: 0 }),
   log: el("div", { class: "console-log", role: "log", "aria-live": "off", tabindex: 0 }),
   state: el("p", { class: "console-state" }),
   facts: el("aside", { class: "console-facts", "aria-label": texts.facts }),
@@ -116,7 +120,7 @@ const form = el(
   el("div", { class: "console-send" }, el("small", { id: "console-keys", class: "quiet", text: texts.keys_hint }), sendButton),
 );
 const empty = el("p", { class: "console-empty quiet", text: texts.choose });
-const talk = el("section", { class: "console-talk" }, parts.head, parts.log, parts.state, form, empty);
+const talk = el("section", { class: "console-talk" }, parts.head, parts.summary, parts.log, parts.state, form, empty);
 root.replaceChildren(
   parts.banner,
   parts.live,
@@ -178,6 +182,19 @@ function onFrame(/** @type {any} */ frame) {
       if (frame.chat_id !== current || learnt.has(frame.seq)) return;
       learnt = new Set([...learnt, frame.seq]);
       parts.live.textContent = texts.learnt;
+      break;
+    case EVENTS.HANDOFF_SUMMARY:
+      for (const chat of [...desk.waiting, ...desk.held, watchedDesk]) {
+        if (chat?.chat_id === frame.chat_id) chat.summary = frame.summary;
+      }
+      if (frame.chat_id === current) parts.live.textContent = texts.summary_came;
+      break;
+    case EVENTS.VISITOR_MUTED:
+      if (frame.chat_id !== current || !visitor) return;
+      visitor = { ...visitor, offences: frame.offences, muted_until: frame.until };
+      break;
+    case EVENTS.REVEALED:
+      if (frame.chat_id === current) revealed = new Map([...revealed, [frame.seq, frame.text]]);
       break;
     case EVENTS.NOTE:
       if (frame.chat_id === current && !notes.some((note) => note.note_id === frame.note.note_id)) {
@@ -260,6 +277,7 @@ function open(/** @type {string | null} */ chatId) {
   visitor = watchedDesk = null;
   notes = [];
   learnt = new Set();
+  revealed = new Map();
   notice = "";
   commandedAt = 0;
   visitorTyping = false;
@@ -288,6 +306,12 @@ function command(/** @type {string} */ type) {
   notice = "";
   if (!socket.send({ type, chat_id: current })) notice = texts.lost;
   wantsComposer = type === OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT;
+  render();
+}
+
+/** Ask for something of which a second time does no harm. */
+function say(/** @type {object} */ frame) {
+  notice = socket.send(frame) ? "" : texts.lost;
   render();
 }
 
@@ -382,6 +406,7 @@ function draw(/** @type {boolean} */ toEnd) {
   root.classList.toggle("has-chat", Boolean(current));
   const isReady = Boolean(current && transcript.chatId === current);
   for (const part of [parts.head, parts.log, parts.state, form]) part.hidden = !isReady;
+  if (!isReady) parts.summary.hidden = true;
   empty.hidden = Boolean(current);
   parts.facts.hidden = !isReady || !visitor;
   if (isReady) drawChat();
@@ -400,6 +425,10 @@ function drawChat() {
     operatorId: holder(),
     rating: transcript.rating,
   };
+  const line = [...desk.waiting, ...desk.held].find((one) => one.chat_id === current) ?? watchedDesk;
+  const summary = summaryNodes(chat.mode, line, texts);
+  parts.summary.replaceChildren(...summary);
+  parts.summary.hidden = !summary.length;
   parts.head.replaceChildren(
     el("button", { type: "button", class: "button console-back", "data-focus": "back", on: { click: () => open(null) }, text: `← ${texts.back}` }),
     el(
@@ -417,9 +446,11 @@ function drawChat() {
       visitorTyping,
       learnt,
       onLearn(seq) {
-        notice = socket.send({ type: OPERATOR_COMMANDS.LEARN, chat_id: current, seq }) ? "" : texts.lost;
-        render();
+        say({ type: OPERATOR_COMMANDS.LEARN, chat_id: current, seq });
       },
+      revealed,
+      onReveal: (seq) => say({ type: OPERATOR_COMMANDS.REVEAL, chat_id: current, seq }),
+      onRegenerate: (seq) => say({ type: OPERATOR_COMMANDS.REGENERATE, chat_id: current, seq }),
       onAgain(clientId) {
         composer.value = outbox.discard(clientId);
         composer.focus();
@@ -429,7 +460,7 @@ function drawChat() {
   const state = stateSentence(chat, memberId, texts);
   parts.state.textContent = state;
   parts.state.hidden = !state;
-  if (visitor) parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, onOpen: open }));
+  if (visitor) parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, onOpen: open, onUnmute: () => say({ type: OPERATOR_COMMANDS.UNMUTE, chat_id: current }) }));
 
   const [reply, note] = kind.children;
   reply.setAttribute("aria-pressed", String(!isNote));

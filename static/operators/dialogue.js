@@ -12,13 +12,24 @@ import { draftNodes } from "../shared/prose.js";
  * @param {import("./outbox.js").Own[]} own
  * @param {{texts: Record<string, string>, language: string, visitorTyping: boolean,
  *   learnt: Set<number>, onLearn: (seq: number) => void,
+ *   revealed: Map<number, string>, onReveal: (seq: number) => void, onRegenerate: (seq: number) => void,
  *   onAgain: (clientId: string) => void}} setting
  */
 export function dialogueNodes(
   transcript,
   notes,
   own,
-  { texts, language, visitorTyping, learnt, onLearn, onAgain },
+  {
+    texts,
+    language,
+    visitorTyping,
+    learnt,
+    onLearn,
+    revealed,
+    onReveal,
+    onRegenerate,
+    onAgain,
+  },
 ) {
   const full = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
   const short = new Intl.DateTimeFormat(language, { timeStyle: "short" });
@@ -45,6 +56,31 @@ export function dialogueNodes(
     );
   };
 
+  /** What was hidden may be looked at, by who asks. */
+  const hiddenNode = (/** @type {Line} */ line) => {
+    if (!line.is_masked) return null;
+    const original = revealed.get(line.seq);
+    if (original === undefined) {
+      return el(
+        "footer",
+        {},
+        el("button", { type: "button", class: "button small", "data-focus": `reveal-${line.seq}`, on: { click: () => onReveal(line.seq) }, text: texts.reveal }),
+      );
+    }
+    return el("footer", { class: "said-original", tabindex: -1, "data-focus": `reveal-${line.seq}` }, `${texts.revealed}: `, el("span", { text: original }));
+  };
+
+  const lastSpoken = transcript.lines.findLast((line) => line.role !== "system");
+  /** The assistant's last word may be given anew, while it holds the chat. */
+  const anewNode = (/** @type {Line} */ line) =>
+    line === lastSpoken && line.role === "assistant" && transcript.mode === "ai" && !transcript.isAnswering
+      ? el(
+          "footer",
+          {},
+          el("button", { type: "button", class: "button small", title: texts.regenerate_hint, "data-focus": `anew-${line.seq}`, on: { click: () => onRegenerate(line.seq) }, text: texts.regenerate }),
+        )
+      : null;
+
   const lineNode = (/** @type {Line} */ line) => {
     if (line.role === "system") {
       const words = texts[`event_${line.event}`] ?? line.text;
@@ -57,7 +93,7 @@ export function dialogueNodes(
     body.innerHTML = line.html;
     return el(
       "article",
-      { class: `said is-${line.role}` },
+      { class: `said is-${line.role}${line.is_replaced ? " is-replaced" : ""}` },
       el(
         "header",
         {},
@@ -65,6 +101,8 @@ export function dialogueNodes(
         " · ",
         time(line.timestamp),
         line.is_stopped ? ` · ${texts.stopped}` : null,
+        line.is_replaced ? ` · ${texts.replaced}` : null,
+        line.replaces ? ` · ${texts.replaces}` : null,
         line.helpful === null ? null : line.helpful ? " · 👍" : " · 👎",
       ),
       body,
@@ -76,7 +114,9 @@ export function dialogueNodes(
             el("ol", {}, ...line.sources.map((source, at) => el("li", { id: `source-${line.seq}-${at + 1}` }, el("span", { text: source.title }), source.quote ? el("blockquote", { text: source.quote }) : null))),
           )
         : null,
+      hiddenNode(line),
       learnNode(line),
+      anewNode(line),
     );
   };
 

@@ -1,12 +1,13 @@
 /** The right column: what is known of the visitor. */
 
-import { el } from "../shared/dom.js";
+import { el, fill } from "../shared/dom.js";
 
 /**
  * @param {any} visitor a VisitorFacts of the protocol
- * @param {{texts: Record<string, string>, language: string, onOpen: (chatId: string) => void}} setting
+ * @param {{texts: Record<string, string>, language: string, onOpen: (chatId: string) => void,
+ *   onUnmute: () => void}} setting
  */
-export function factNodes(visitor, { texts, language, onOpen }) {
+export function factNodes(visitor, { texts, language, onOpen, onUnmute }) {
   const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const moment = (/** @type {string} */ value) => (value ? clock.format(new Date(value)) : "");
   const row = (/** @type {string} */ label, /** @type {string | Node} */ value) =>
@@ -29,6 +30,16 @@ export function factNodes(visitor, { texts, language, onOpen }) {
       ...row(texts.first_visit, moment(visitor.first_visit)),
       ...row(texts.last_visit, moment(visitor.last_visit)),
     ),
+    visitor.muted_until
+      ? el(
+          "p",
+          { class: "facts-muted" },
+          fill(texts.muted_until, { time: moment(visitor.muted_until) }),
+          " ",
+          el("button", { type: "button", class: "button small", "data-focus": "unmute", on: { click: onUnmute }, text: texts.unmute }),
+        )
+      : null,
+    visitor.offences && !visitor.muted_until ? el("p", { class: "quiet", text: fill(texts.offences, { count: visitor.offences }) }) : null,
     context.length ? el("h3", { text: texts.page_facts }) : null,
     context.length ? el("dl", {}, ...context.flatMap(([label, value]) => row(label, String(value)))) : null,
     visitor.memory?.length ? el("h3", { text: texts.memory }) : null,

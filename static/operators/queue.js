@@ -10,6 +10,7 @@ import { el, fill } from "../shared/dom.js";
  * @property {string} widget
  * @property {string} mode
  * @property {string} reason
+ * @property {{wants: string} | null} summary
  * @property {string} since
  * @property {string} operator
  * @property {number | null} operator_id
@@ -61,6 +62,9 @@ export function queueNodes(desk, { texts, memberId, current, onOpen, onHandled }
           { class: "desk-line quiet" },
           el("span", { class: "desk-words", text: chat.last_text || "—" }),
         ),
+        chat.mode === "waiting" && chat.summary?.wants && chat.summary.wants !== chat.last_text
+          ? el("span", { class: "desk-wish", text: chat.summary.wants })
+          : null,
         el(
           "span",
           { class: "desk-tags" },

@@ -31,7 +31,10 @@ export const OPERATOR_COMMANDS = Object.freeze({
   "TRANSFER": "transfer",
   "CLOSE_CHAT": "close_chat",
   "HANDLE_CONTACT": "handle_contact",
-  "LEARN": "learn"
+  "LEARN": "learn",
+  "REVEAL": "reveal",
+  "UNMUTE": "unmute",
+  "REGENERATE": "regenerate"
 });
 
 export const EVENTS = Object.freeze({
@@ -61,6 +64,9 @@ export const EVENTS = Object.freeze({
   "SUPPORT_TAKEN": "support_taken",
   "WATCHING": "watching",
   "LEARNT": "learnt",
+  "HANDOFF_SUMMARY": "handoff_summary",
+  "VISITOR_MUTED": "visitor_muted",
+  "REVEALED": "revealed",
   "VISITOR_TYPING": "visitor_typing",
   "NOTE": "note",
   "PRESENCE": "presence"

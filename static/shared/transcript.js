@@ -27,6 +27,9 @@ import { EVENTS, MODE_AFTER } from "./protocol.js";
  * @property {boolean} is_stopped
  * @property {boolean} offers_support
  * @property {boolean | null} helpful
+ * @property {boolean} is_masked rude words or spam of it are hidden
+ * @property {number | null} replaces the line whose place this answer takes
+ * @property {boolean} is_replaced
  *
  * @typedef {object} Pending a text of this client that is not among the lines yet
  * @property {string} clientId
@@ -267,7 +270,11 @@ function receive(/** @type {Transcript} */ state, /** @type {Line} */ line) {
 }
 
 function append(/** @type {Transcript} */ state, /** @type {Line} */ line) {
-  let next = { ...state, lines: [...state.lines, line], lastSeq: line.seq };
+  let { lines } = state;
+  if (line.replaces) {
+    lines = lines.map((one) => (one.seq === line.replaces ? { ...one, is_replaced: true } : one));
+  }
+  let next = { ...state, lines: [...lines, line], lastSeq: line.seq };
   if (line.role === "assistant") next = finish(next, next.draft?.turn ?? 0, true);
   const mode = line.role === "system" ? modeAfter(line.event) : undefined;
   if (mode && line.seq > state.modeSeq) {

@@ -41,14 +41,18 @@ export function lineNode(
     table.replaceWith(frame);
     frame.append(table);
   }
-  const sources = line.sources.length ? sourcesNode(line, texts) : null;
+  const hasSources = line.sources.length > 0 && !line.is_replaced;
+  const sources = hasSources ? sourcesNode(line, texts) : null;
   for (const link of bubble.querySelectorAll("a.citation")) cite(link, line, sources, texts);
   const offer = offersPerson
     ? button(texts.talk_to_person, actions.askPerson, { picture: "person", class: "button soft" })
     : null;
+  bubble.classList.toggle("is-replaced", line.is_replaced);
   return group(line, place, setting, [
     bubble,
     line.is_stopped && el("p", { class: "remark", text: texts.stopped }),
+    line.is_replaced && el("p", { class: "remark", text: texts.replaced }),
+    line.replaces && el("p", { class: "remark", text: texts.replaces }),
     sources,
     offer,
     metaNode(line, place, isOwn, setting),
@@ -139,7 +143,7 @@ function metaNode(
   /** @type {boolean} */ isOwn,
   /** @type {Setting} */ { texts, language, actions },
 ) {
-  const canJudge = line.role === "assistant" && !line.is_stopped;
+  const canJudge = line.role === "assistant" && !line.is_stopped && !line.is_replaced;
   if (!place.isLast && !canJudge) return null;
   const time = new Date(line.timestamp);
   const clock = new Intl.DateTimeFormat(language, { timeStyle: "short" });
