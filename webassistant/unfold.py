@@ -77,6 +77,7 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Visits"), "history", "chat", "session"),
                     rows(_("Turns"), "receipt_long", "chat", "turn"),
                     rows(_("Handoffs"), "swap_horiz", "chat", "handoff"),
+                    rows(_("Tool calls"), "build_circle", "chat", "toolcall"),
                 ],
             },
             {
@@ -116,6 +117,10 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Agents"), "smart_toy", "organizations", "agent"),
                     rows(_("Agents' versions"), "history", "organizations", "agentversion"),
                     rows(_("Model providers"), "hub", "organizations", "provider"),
+                    rows(_("Tools"), "build", "organizations", "tool"),
+                    rows(
+                        _("Context providers"), "cloud_download", "organizations", "contextprovider"
+                    ),
                     rows(_("Members"), "badge", "organizations", "member"),
                     rows(_("At work"), "schedule", "operators", "availability"),
                     rows(_("Organization"), "domain", "organizations", "organization"),

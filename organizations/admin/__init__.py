@@ -1,6 +1,15 @@
 """Admin pages of one's own organization, and the bases that keep every page inside it."""
 
-from organizations.admin import agents, people, providers, widgets
+from organizations.admin import agents, people, providers, tools, widgets
 from organizations.admin.scoped import OwnFilter, ReadOnlyAdmin, ScopedAdmin
 
-__all__ = ["OwnFilter", "ReadOnlyAdmin", "ScopedAdmin", "agents", "people", "providers", "widgets"]
+__all__ = [
+    "OwnFilter",
+    "ReadOnlyAdmin",
+    "ScopedAdmin",
+    "agents",
+    "people",
+    "providers",
+    "tools",
+    "widgets",
+]

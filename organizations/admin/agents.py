@@ -59,6 +59,7 @@ class AgentAdmin(ScopedAdmin):
             },
         ),
         (_("Knowledge"), {"fields": ["categories"]}),
+        (_("Tools"), {"fields": ["tools"]}),
         (_("In the chat"), {"fields": ["greeting", "suggested_questions", "reply_delay"]}),
         (_("People"), {"fields": ["handoff_on"]}),
         (_("Limits"), {"fields": ["daily_turns_per_visitor"]}),

@@ -4,6 +4,7 @@ from organizations.models.agents import Agent, AgentVersion, default_handoff_on
 from organizations.models.languages import Language, default_languages, validate_languages
 from organizations.models.people import Member, Organization, User
 from organizations.models.providers import Provider
+from organizations.models.tools import ContextProvider, Tool
 from organizations.models.widgets import (
     TEXTS,
     Widget,
@@ -18,10 +19,12 @@ __all__ = [
     "TEXTS",
     "Agent",
     "AgentVersion",
+    "ContextProvider",
     "Language",
     "Member",
     "Organization",
     "Provider",
+    "Tool",
     "User",
     "Widget",
     "default_handoff_on",
