@@ -15,8 +15,8 @@ import orjson
 from django.db import connection, models
 
 from chat import prompts, turns
-from chat.models import Chat, Session, Turn
-from organizations.models import Agent, Organization, Provider, Widget
+from chat.models import Chat, Session, ToolCall, Turn
+from organizations.models import Agent, ContextProvider, Organization, Provider, Tool, Widget
 
 M = TypeVar("M", bound=models.Model)
 
@@ -36,7 +36,9 @@ class Brief:
 
     `question` is everything the visitor wrote that the turn answers; `history` the last lines up
     to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers so far;
-    `providers` those of the organization, by their ids.
+    `providers` those of the organization, by their ids; `tools` what the agent may call,
+    `calls` the last changes that people were asked about in this chat, `context_providers` who is
+    asked for facts.
     """
 
     turn: Turn
@@ -45,6 +47,9 @@ class Brief:
     settings: list[tuple[str, str]]
     done_today: int
     providers: dict[int, Provider]
+    tools: list[Tool]
+    calls: list[ToolCall]
+    context_providers: list[ContextProvider]
 
 
 def read(claim: turns.Claim) -> Brief | None:
@@ -63,7 +68,7 @@ def read(claim: turns.Claim) -> Brief | None:
     turn.organization = chat.organization = session.organization = organization
     widget.organization = agent.organization = organization
     turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
-    question, history, settings, done_today, providers = values
+    question, history, settings, done_today, providers, tools, calls, sites = values
     return Brief(
         turn=turn,
         question=question,
@@ -71,6 +76,9 @@ def read(claim: turns.Claim) -> Brief | None:
         settings=[(key, value) for key, value in orjson.loads(settings)],
         done_today=done_today,
         providers={one["id"]: Provider(**one) for one in orjson.loads(providers)},
+        tools=[Tool(**one) for one in orjson.loads(tools)],
+        calls=[ToolCall(**one) for one in orjson.loads(calls)],
+        context_providers=[ContextProvider(**one) for one in orjson.loads(sites)],
     )
 
 
@@ -139,6 +147,23 @@ SELECT %(columns)s,
             'timeout', timeout, 'silence', silence, 'is_active', is_active
         ))
         FROM organizations_provider WHERE organization_id = turn.organization_id
+    ), '[]')::text,
+    coalesce((
+        SELECT json_agg(to_json(tool) ORDER BY tool.id) FROM organizations_tool tool
+        WHERE tool.organization_id = turn.organization_id AND tool.is_active
+          AND tool.id = ANY (agent.tools)
+    ), '[]')::text,
+    coalesce((
+        SELECT json_agg(to_json(asked) ORDER BY asked.id) FROM (
+            SELECT * FROM chat_toolcall
+            WHERE chat_id = chat.id AND is_changing AND status NOT IN ('proposed', 'invalid')
+            ORDER BY id DESC LIMIT 10
+        ) AS asked
+    ), '[]')::text,
+    coalesce((
+        SELECT json_agg(to_json(site) ORDER BY site.id) FROM organizations_contextprovider site
+        WHERE site.organization_id = turn.organization_id AND site.is_active
+          AND (site.agent_id = agent.id OR site.agent_id IS NULL)
     ), '[]')::text
 FROM chat_turn turn
 JOIN chat_chat chat ON chat.id = turn.chat_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 import ai
 from ai.interface import ChatModel, ChatRequest, SourceText, Usage
-from chat import brief, context, followups, intents, prompts, turns
+from chat import brief, calls, context, followups, intents, prompts, provided, tools, turns
 from chat.context import Fact
 from chat.models import Handoff
 from knowledge import retrieval
@@ -50,6 +50,8 @@ class Plan:
     grounds: turns.Grounds
     timings: dict[str, int]
     prices: tuple[Decimal | None, Decimal | None]
+    # What the model may call; None where it may call nothing.
+    toolbox: tools.Toolbox | None = None
 
     def cost(self, usage: Usage | None) -> Decimal | None:
         """The price of the answer, where the owner has said what tokens cost."""
@@ -68,17 +70,22 @@ class Unclear:
     follow_up: followups.FollowUp
 
 
-def prepare(claim: turns.Claim, whole: str | None = None) -> Plan | HandOver | Unclear | None:
+Prepared = Plan | HandOver | Unclear | provided.Wanted
+
+
+def prepare(
+    claim: turns.Claim, whole: str | None = None, given: provided.Given | None = None
+) -> Prepared | None:
     """Read everything an answer needs. None when the turn is no longer the claimer's.
 
-    `whole` is the question as a model has made it whole.
+    `whole` is the question as a model has made it whole, `given` what context providers have said.
     """
     began = time.monotonic()
     known = brief.read(claim)
     if known is None or known.turn.epoch != known.turn.chat.epoch:
         return None
     with translation.override(known.turn.chat.session.language):
-        plan = _plan(known, whole)
+        plan = _plan(known, whole, given)
     if isinstance(plan, Plan):
         plan.timings.update(queued=claim.queued, prepared=milliseconds(began, time.monotonic()))
     return plan
@@ -89,7 +96,9 @@ def milliseconds(start: float, end: float) -> int:
     return round((end - start) * 1000)
 
 
-def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
+def _plan(known: brief.Brief, whole: str | None, given: provided.Given | None) -> Prepared:
+    if not known.question and known.calls:
+        return _report(known)
     question, chat = known.question, known.turn.chat
     session, widget = chat.session, chat.session.widget
     agent = widget.agent
@@ -100,6 +109,12 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
     fixed = _fixed_answer(known)
     alone = ai.knowledge_model()
     model = ai.chat_model(*providers.models_of(agent, known.providers))
+    if given is None and known.context_providers and not fixed:
+        at_hand = provided.at_hand(known.context_providers, question, chat)
+        if isinstance(at_hand, provided.Wanted):
+            return at_hand
+        given = at_hand
+    given = given or provided.Given()
     # What the page answers is about the page, however short it is asked.
     follow_up = None if asked or fixed else followups.of(question, known.history)
     if follow_up and whole is None and model.name != alone.name:
@@ -114,7 +129,7 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         )
         if followups.better(found, more):
             found, rewritten = more, understood
-    facts = context.provided(question, chat)
+    facts = [*context.provided(question, chat), *given.wanted]
     searched = milliseconds(began, time.monotonic())
 
     sources = [source_text(hit) for hit in found.sources]
@@ -124,7 +139,10 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         messages=(), sources=tuple([] if fixed else spoken[:1]), fallback=fallback
     )
     says_alone = bool(fixed) or model.name == alone.name or _is_curated(found, facts, asked)
-    grounds = [*facts, page] if page else facts
+    grounds = [*facts, *given.background, *([page] if page else [])]
+    toolbox = None
+    if known.tools and not says_alone:
+        toolbox = tools.Toolbox(known.turn, {one.name: one for one in known.tools}, known.calls)
     request = ChatRequest(
         messages=prompts.build(
             prompts.Material(
@@ -144,6 +162,9 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         max_tokens=agent.max_tokens,
         top_p=agent.top_p,
     )
+    request = tools.with_earlier(request, known.calls)
+    if toolbox:
+        request = toolbox.equipped(request)
     shown = _shown(spoken[:1] if says_alone else _cited(sources, facts))
     if fixed:
         shown = []
@@ -158,11 +179,52 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         grounds=turns.Grounds(
             sources=[hit_receipt(hit) for hit in found.sources],
             facts=[fact.stored() for fact in grounds],
-            prompt_version="" if says_alone else prompts.VERSION,
+            prompt_version="" if says_alone else _prompt_version(toolbox),
             rewritten=rewritten[:1000],
             agent_version=agent.version_id,
         ),
         timings={"search": searched},
+        prices=(agent.input_price, agent.output_price),
+        toolbox=toolbox,
+    )
+
+
+def _prompt_version(toolbox: tools.Toolbox | None) -> str:
+    return f"{prompts.VERSION}+{tools.VERSION}" if toolbox else prompts.VERSION
+
+
+def _report(known: brief.Brief) -> Plan:
+    """Nobody has asked anything: tell what became of what people had to confirm."""
+    chat, session = known.turn.chat, known.turn.chat.session
+    agent, alone = session.widget.agent, ai.knowledge_model()
+    news = [call for call in known.calls if (call.told_seq or 0) >= known.turn.from_seq]
+    alone_request = ChatRequest(messages=(), fallback="\n".join(map(calls.sentence, news)))
+    request = replace(
+        alone_request,
+        messages=prompts.build(
+            prompts.Material(
+                name=session.widget.text("bot_name", session.language),
+                organization=chat.organization.name,
+                language=session.language,
+                instructions=agent.brief(),
+                settings=known.settings,
+                history=known.history,
+            )
+        ),
+        temperature=agent.temperature,
+        max_tokens=agent.max_tokens,
+        top_p=agent.top_p,
+    )
+    return Plan(
+        chat_id=chat.chat_id,
+        epoch=known.turn.epoch,
+        model=ai.chat_model(*providers.models_of(agent, known.providers)),
+        request=tools.reporting(tools.with_earlier(request, known.calls)),
+        stand_in=(alone, alone_request),
+        shown_sources=[],
+        offers_support=False,
+        grounds=turns.Grounds(prompt_version=_prompt_version(None), agent_version=agent.version_id),
+        timings={},
         prices=(agent.input_price, agent.output_price),
     )
 

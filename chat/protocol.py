@@ -246,6 +246,14 @@ class Learn(Frame):
     seq: int = Field(ge=1)
 
 
+class DecideCall(Frame):
+    """Confirm or refuse a call that changes something; the first of the operators decides."""
+
+    type: Literal["decide_call"]
+    call_id: int
+    approve: bool
+
+
 OperatorCommand = Annotated[
     SetPresence
     | Watch
@@ -257,7 +265,8 @@ OperatorCommand = Annotated[
     | Transfer
     | CloseChat
     | HandleContact
-    | Learn,
+    | Learn
+    | DecideCall,
     Field(discriminator="type"),
 ]
 operator_commands: TypeAdapter[Any] = TypeAdapter(OperatorCommand)
@@ -377,6 +386,24 @@ class NoteBody(Frame):
     text: str
     after_seq: int
     timestamp: str
+
+
+CallStatus = Literal["pending", "approved", "running", "done", "failed", "refused", "unknown"]
+
+
+class CallBody(Frame):
+    """A call that changes something, as operators see it; `arguments` are shown, never run."""
+
+    call_id: int
+    chat_id: UUID
+    chat: str
+    label: str
+    arguments: dict[str, str]
+    status: CallStatus
+    answer: str = ""
+    error: str = ""
+    decided_by: str = ""
+    since: str
 
 
 class VisitorFacts(Frame):
@@ -572,6 +599,7 @@ class Queue(Event):
     held: list[DeskChat]
     recent: list[DeskChat]
     contacts: list[Contact]
+    calls: list[CallBody] = []
 
 
 class NewSupportRequest(Event):
@@ -614,6 +642,8 @@ class Watching(Event):
     notes: list[NoteBody]
     # The operators' lines that were kept as suggestions.
     learnt: list[int] = []
+    # The changes that people were asked about.
+    calls: list[CallBody] = []
 
 
 class Learnt(Event):
@@ -623,6 +653,14 @@ class Learnt(Event):
     type: Literal["learnt"] = "learnt"
     chat_id: UUID
     seq: int
+
+
+class ToolCallChanged(Event):
+    """A call that changes something waits for a person's word, or what came of it."""
+
+    audience = "operators"
+    type: Literal["tool_call"] = "tool_call"
+    call: CallBody
 
 
 class VisitorTyping(Event):

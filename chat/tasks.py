@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 import ai
-from chat import assistant, conversation, lessons
+from chat import approvals, assistant, conversation, lessons
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
 
@@ -45,6 +45,12 @@ def _pipe() -> DeltaPipe:
 def reply(turn_id: int) -> None:
     """Answer a turn. The thread waits, so that acks, limits and shutdown stay true."""
     asyncio.run_coroutine_threadsafe(assistant.answer(turn_id, _pipe()), _loop()).result()
+
+
+@shared_task(name=approvals.TASK)
+def call_tool(call_id: int) -> None:
+    """Make a call that an operator has approved; see `approvals.run`."""
+    asyncio.run_coroutine_threadsafe(approvals.run(call_id), _loop()).result()
 
 
 @celeryd_after_setup.connect

@@ -18,6 +18,7 @@ from chat.models import (
     Message,
     Note,
     Session,
+    ToolCall,
     Turn,
     Visitor,
 )
@@ -37,7 +38,15 @@ from knowledge.models import (
     WebSource,
 )
 from operators.models import Availability
-from organizations.models import Agent, AgentVersion, Member, Provider, Widget
+from organizations.models import (
+    Agent,
+    AgentVersion,
+    ContextProvider,
+    Member,
+    Provider,
+    Tool,
+    Widget,
+)
 from organizations.scoping import OrganizationOwned
 from tests.conftest import House
 
@@ -72,6 +81,10 @@ def fill(house: House) -> Rows:
     house.widget.agent = house.agent
     AgentVersion.objects.of(house.organization).update(note=word, settings={"model": word})
     add(Provider, name=word, kind="other", base_url=f"https://{word}.example/v1")
+    # In the model's words and the people's, and in an address.
+    site = f"https://{word}.example/"
+    tool = add(Tool, name=word, label=word, description=word, url=site, keep=word)
+    add(ContextProvider, name=word, agent=house.agent, url=site, words=[word])
 
     category = add(Category, name=word)
     category.agents.add(house.agent)
@@ -148,6 +161,18 @@ def fill(house: House) -> Rows:
     line = {"chat": chat, "content": word}
     add(Message, **line, seq=1, role="user", sender=visitor.sender, client_id=uuid.uuid4())
     add(Message, **line, seq=2, role="assistant", sender="assistant", turn=turn, model=word)
+    add(
+        ToolCall,
+        chat=chat,
+        turn=turn,
+        attempt=1,
+        tool=tool,
+        name=word,
+        label=word,
+        arguments={"name": word},
+        is_changing=True,
+        status="pending",
+    )
     add(Note, **line, author=house.operator, client_id=uuid.uuid4(), after_seq=2)
     add(Handoff, chat=chat, reason="asked", operator=house.operator, requested_at=timezone.now())
     add(

@@ -222,6 +222,7 @@ class ChatAdmin(ReadOnlyAdmin):
             Turn.objects.of(chat.organization)
             .filter(chat=chat)
             .select_related("agent_version__agent")
+            .prefetch_related("tool_calls__decided_by__user")
             .order_by("pk")
         )
         return render_to_string("chat/receipts.html", {"turns": turns})
@@ -315,7 +316,7 @@ class TurnAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        (_("Grounds"), {"fields": ["rewritten", "grounds"]}),
+        (_("Grounds"), {"fields": ["rewritten", "grounds", "tools"]}),
         (
             _("For support"),
             {
@@ -358,6 +359,12 @@ class TurnAdmin(ReadOnlyAdmin):
     def times(self, turn: Turn) -> SafeString:
         """Where the time went."""
         return render_to_string("chat/times.html", {"timings": turn.timings})
+
+    @admin.display(description=_("tools"))
+    def tools(self, turn: Turn) -> SafeString:
+        """What was called for it, and what came of that."""
+        made = turn.tool_calls.select_related("decided_by__user")
+        return render_to_string("chat/tool_calls.html", {"calls": made})
 
     @admin.display(description=_("grounds"))
     def grounds(self, turn: Turn) -> SafeString:

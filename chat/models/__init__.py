@@ -4,6 +4,7 @@ from chat.models.chats import Chat, Mode
 from chat.models.handoffs import ContactRequest, Handoff
 from chat.models.messages import Message, Note
 from chat.models.people import Customer, Session, Visitor, validate_phone
+from chat.models.tools import ToolCall
 from chat.models.turns import Turn
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Mode",
     "Note",
     "Session",
+    "ToolCall",
     "Turn",
     "Visitor",
     "validate_phone",

@@ -29,7 +29,8 @@ export const OPERATOR_COMMANDS = Object.freeze({
   "TRANSFER": "transfer",
   "CLOSE_CHAT": "close_chat",
   "HANDLE_CONTACT": "handle_contact",
-  "LEARN": "learn"
+  "LEARN": "learn",
+  "DECIDE_CALL": "decide_call"
 });
 
 export const EVENTS = Object.freeze({
@@ -58,6 +59,7 @@ export const EVENTS = Object.freeze({
   "SUPPORT_TAKEN": "support_taken",
   "WATCHING": "watching",
   "LEARNT": "learnt",
+  "TOOL_CALL": "tool_call",
   "VISITOR_TYPING": "visitor_typing",
   "NOTE": "note",
   "PRESENCE": "presence"
