@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from chat import events, lessons, protocol, snapshots
+from chat import calls, events, lessons, protocol, snapshots
 from chat.database import in_database
 from chat.heartbeat import heart
 from chat.models import Chat, Note
@@ -109,7 +109,8 @@ class OperatorConsumer(Socket):
 
     def heard(self, kind: str, frame: str) -> None:
         """Show the desk anew when an event says that it changed."""
-        if kind in ("new_support_request", "support_taken", "new_contact") and not self._reloading:
+        changes = ("new_support_request", "support_taken", "new_contact", "tool_call")
+        if kind in changes and not self._reloading:
             self._reloading = asyncio.ensure_future(self._reload_soon())
 
     async def _tell_presence(self) -> None:
@@ -177,6 +178,9 @@ class OperatorConsumer(Socket):
         # The event tells all who watch; who asked is told whatever Redis does.
         self.send_event(protocol.Learnt(chat_id=frame.chat_id, seq=frame.seq))
 
+    async def decide_call(self, frame: protocol.DecideCall) -> None:
+        await in_database(desk.decide, self._member(), frame.call_id, frame.approve)
+
     handlers = {
         protocol.SetPresence: set_presence,
         protocol.Watch: watch,
@@ -189,6 +193,7 @@ class OperatorConsumer(Socket):
         protocol.CloseChat: close_chat,
         protocol.HandleContact: handle_contact,
         protocol.Learn: learn,
+        protocol.DecideCall: decide_call,
     }
 
 
@@ -204,4 +209,5 @@ def _watching(member: Member, chat_id: UUID, last_seq: int) -> protocol.Watching
             ::-1
         ],
         learnt=lessons.kept_of(chat),
+        calls=calls.of_chat(chat),
     )

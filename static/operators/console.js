@@ -6,9 +6,11 @@ import { emptyTranscript, reduce } from "../shared/transcript.js";
 import { el, fill } from "../shared/dom.js";
 import { openAlerts } from "./alerts.js";
 import { actionNodes, dialogueNodes, stateSentence } from "./dialogue.js";
+import { ago } from "./ago.js";
+import { isOpen, withCall } from "./calls.js";
 import { factNodes } from "./facts.js";
 import { openOutbox } from "./outbox.js";
-import { ago, queueNodes } from "./queue.js";
+import { queueNodes } from "./queue.js";
 
 const TYPING_SHOWN = 5_000;
 const TYPING_EVERY = 3_000;
@@ -21,7 +23,7 @@ const { texts, language } = config;
 const memberId = config.member_id;
 
 /** @type {any} */
-let desk = { waiting: [], held: [], recent: [], contacts: [] };
+let desk = { waiting: [], held: [], recent: [], contacts: [], calls: [] };
 /** @type {any[]} */
 let colleagues = [];
 let transcript = emptyTranscript();
@@ -35,6 +37,8 @@ let watchedDesk = null;
 let notes = [];
 /** The operators' lines of the watched chat that were kept for the knowledge base. @type {Set<number>} */
 let learnt = new Set();
+/** What the assistant wanted to change in the watched chat. @type {import("./calls.js").Call[]} */
+let calls = [];
 let isNote = false;
 let connection = "connecting";
 let sentence = "";
@@ -48,6 +52,8 @@ let commandedAt = 0;
 let wantsComposer = false;
 /** Who waits already: a ring is for the new ones. @type {Set<string>} */
 let known = new Set();
+/** @type {Set<number>} */
+let knownCalls = new Set();
 /** @type {Record<string, string>} */
 const drafts = {};
 /** @type {number | undefined} */
@@ -149,13 +155,20 @@ function onFrame(/** @type {any} */ frame) {
   switch (frame.type) {
     case EVENTS.QUEUE:
       desk = frame;
-      alerts.count(frame.waiting.length);
+      alerts.count(frame.waiting.length + frame.calls.length);
+      for (const call of frame.calls) announceCall(call);
       for (const chat of frame.waiting) if (!known.has(chat.chat_id)) announce(chat);
       known = new Set(frame.waiting.map((/** @type {any} */ chat) => chat.chat_id));
       break;
     case EVENTS.NEW_SUPPORT_REQUEST:
       if (!known.has(frame.chat.chat_id)) announce(frame.chat);
       known.add(frame.chat.chat_id);
+      break;
+    case EVENTS.TOOL_CALL:
+      announceCall(frame.call);
+      if (frame.call.chat_id === current) calls = withCall(calls, frame.call);
+      desk.calls = desk.calls.filter((/** @type {any} */ call) => call.call_id !== frame.call.call_id);
+      if (frame.call.status === "pending") desk.calls = withCall(desk.calls, frame.call);
       break;
     case EVENTS.DESK_MESSAGE:
       hearMessage(frame);
@@ -173,6 +186,7 @@ function onFrame(/** @type {any} */ frame) {
       watchedDesk = frame.desk;
       notes = frame.notes;
       learnt = new Set(frame.learnt);
+      calls = frame.calls;
       break;
     case EVENTS.LEARNT:
       if (frame.chat_id !== current || learnt.has(frame.seq)) return;
@@ -218,6 +232,16 @@ function announce(/** @type {any} */ chat) {
   callTo(fill(texts.new_request, { visitor: chat.title || chat.visitor }), chat.chat_id);
 }
 
+/** A change that waits for a word calls everybody, once; so does one of which nobody knows. */
+function announceCall(/** @type {import("./calls.js").Call} */ call) {
+  if (call.status === "unknown") {
+    callTo(fill(texts.call_lost, { name: call.label }), call.chat_id);
+  } else if (call.status === "pending" && !knownCalls.has(call.call_id)) {
+    callTo(fill(texts.new_call, { name: call.label }), call.chat_id);
+  }
+  knownCalls = new Set([...knownCalls, call.call_id]);
+}
+
 /** Call the operator to a chat: aloud, by a sound, and beyond the page where that is allowed. */
 function callTo(/** @type {string} */ words, /** @type {string} */ chatId) {
   parts.live.textContent = words;
@@ -260,6 +284,7 @@ function open(/** @type {string | null} */ chatId) {
   visitor = watchedDesk = null;
   notes = [];
   learnt = new Set();
+  calls = [];
   notice = "";
   commandedAt = 0;
   visitorTyping = false;
@@ -288,6 +313,14 @@ function command(/** @type {string} */ type) {
   notice = "";
   if (!socket.send({ type, chat_id: current })) notice = texts.lost;
   wantsComposer = type === OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT;
+  render();
+}
+
+/** Confirm or refuse a change; the buttons move when it is decided, as above. */
+function decide(/** @type {number} */ callId, /** @type {boolean} */ approve) {
+  if (Date.now() - commandedAt < DOUBLE_CLICK) return;
+  commandedAt = Date.now();
+  notice = socket.send({ type: OPERATOR_COMMANDS.DECIDE_CALL, call_id: callId, approve }) ? "" : texts.lost;
   render();
 }
 
@@ -376,6 +409,7 @@ function draw(/** @type {boolean} */ toEnd) {
       current,
       onOpen: open,
       onHandled: (id) => socket.send({ type: OPERATOR_COMMANDS.HANDLE_CONTACT, contact_id: id }),
+      onDecide: decide,
     }),
   );
 
@@ -416,6 +450,8 @@ function drawChat() {
       language,
       visitorTyping,
       learnt,
+      calls: calls.filter(isOpen),
+      onDecide: decide,
       onLearn(seq) {
         notice = socket.send({ type: OPERATOR_COMMANDS.LEARN, chat_id: current, seq }) ? "" : texts.lost;
         render();
@@ -429,7 +465,7 @@ function drawChat() {
   const state = stateSentence(chat, memberId, texts);
   parts.state.textContent = state;
   parts.state.hidden = !state;
-  if (visitor) parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, onOpen: open }));
+  if (visitor) parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, calls: calls.filter((call) => !isOpen(call)), onOpen: open }));
 
   const [reply, note] = kind.children;
   reply.setAttribute("aria-pressed", String(!isNote));

@@ -2,6 +2,7 @@
 
 import { el, fill } from "../shared/dom.js";
 import { draftNodes } from "../shared/prose.js";
+import { callNode } from "./calls.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 /** @typedef {import("../shared/transcript.js").Line} Line */
@@ -12,13 +13,14 @@ import { draftNodes } from "../shared/prose.js";
  * @param {import("./outbox.js").Own[]} own
  * @param {{texts: Record<string, string>, language: string, visitorTyping: boolean,
  *   learnt: Set<number>, onLearn: (seq: number) => void,
+ *   calls: import("./calls.js").Call[], onDecide: (callId: number, approve: boolean) => void,
  *   onAgain: (clientId: string) => void}} setting
  */
 export function dialogueNodes(
   transcript,
   notes,
   own,
-  { texts, language, visitorTyping, learnt, onLearn, onAgain },
+  { texts, language, visitorTyping, learnt, onLearn, calls, onDecide, onAgain },
 ) {
   const full = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
   const short = new Intl.DateTimeFormat(language, { timeStyle: "short" });
@@ -98,6 +100,7 @@ export function dialogueNodes(
     nodes.push(lineNode(line));
   }
   place(Infinity);
+  nodes.push(...calls.map((call) => callNode(call, { texts, place: "talk", onDecide })));
 
   if (transcript.draft?.text) {
     nodes.push(

@@ -1,12 +1,14 @@
 /** The right column: what is known of the visitor. */
 
 import { el } from "../shared/dom.js";
+import { callNode } from "./calls.js";
 
 /**
  * @param {any} visitor a VisitorFacts of the protocol
- * @param {{texts: Record<string, string>, language: string, onOpen: (chatId: string) => void}} setting
+ * @param {{texts: Record<string, string>, language: string,
+ *   calls: import("./calls.js").Call[], onOpen: (chatId: string) => void}} setting
  */
-export function factNodes(visitor, { texts, language, onOpen }) {
+export function factNodes(visitor, { texts, language, calls, onOpen }) {
   const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const moment = (/** @type {string} */ value) => (value ? clock.format(new Date(value)) : "");
   const row = (/** @type {string} */ label, /** @type {string | Node} */ value) =>
@@ -31,6 +33,8 @@ export function factNodes(visitor, { texts, language, onOpen }) {
     ),
     context.length ? el("h3", { text: texts.page_facts }) : null,
     context.length ? el("dl", {}, ...context.flatMap(([label, value]) => row(label, String(value)))) : null,
+    calls.length ? el("h3", { text: texts.calls_decided }) : null,
+    ...calls.map((call) => callNode(call, { texts, place: "facts" })),
     el("h3", { text: texts.other_chats }),
     visitor.chats.length
       ? el(
