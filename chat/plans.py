@@ -224,7 +224,7 @@ def _report(known: brief.Brief) -> Plan:
         shown_sources=[],
         offers_support=False,
         grounds=turns.Grounds(prompt_version=_prompt_version(None), agent_version=agent.version_id),
-        timings={},
+        timings={"search": 0},
         prices=(agent.input_price, agent.output_price),
     )
 

@@ -19,6 +19,7 @@ import ai
 from chat import approvals, assistant, conversation, lessons
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
+from organizations import calling
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ def warm_up(sender: str, instance: Any, **kwargs: Any) -> None:
     if "reply" in instance.app.amqp.queues.consume_from:
         asyncio.run_coroutine_threadsafe(ai.warm_up(), _loop()).result()
         _pipe()
+        calling.warm_up()
 
 
 @worker_shutdown.connect

@@ -170,7 +170,7 @@ class Toolbox:
         else:
             wish.row.status = Status.PROPOSED
             wish.answer = CONFIRM
-            self.has_proposed = True
+            self.has_proposed = self.has_helped = True
         self._answers[same] = wish.answer
         return wish
 

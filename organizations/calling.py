@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from organizations import sealing
-from organizations.calls import filling, keeping
+from organizations.calls import filling, keeping, schemas
 from organizations.models.providers import parse_headers, refusal
 from organizations.models.tools import WITH_BODY, HTTPCall
 
@@ -95,6 +95,14 @@ async def call(described: HTTPCall, arguments: Mapping[str, Any], key: str = "")
         outcome = Outcome("internal")
     taken = round((time.monotonic() - began) * 1000)
     return Outcome(**{**outcome.__dict__, "milliseconds": taken})
+
+
+def warm_up() -> None:
+    """Import now what a first call would wait for longer than its own time."""
+    import outgoing
+
+    outgoing.warm_up()
+    schemas.problems(schemas.NOTHING, {})
 
 
 def call_and_wait(described: HTTPCall, arguments: Mapping[str, Any]) -> Outcome:

@@ -25,8 +25,8 @@ class Asked:
 class ToolServer:
     """The server in a thread of its own; use it as a context manager."""
 
-    def __init__(self) -> None:
-        self.port = 0
+    def __init__(self, port: int = 0) -> None:
+        self.port = port
         self.asked: list[Asked] = []
         self._gate: asyncio.Event | None = None
         self._loop = asyncio.new_event_loop()
@@ -72,7 +72,7 @@ class ToolServer:
         application.router.add_route("*", "/{rest:.*}", self._answer)
         self._runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
 

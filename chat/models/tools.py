@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 from django.db import models
@@ -83,3 +84,8 @@ class ToolCall(OrganizationOwned):
 
     def __str__(self) -> str:
         return f"{self.name} #{self.pk}"
+
+    @property
+    def given(self) -> str:
+        """The arguments as the text that was sent for them."""
+        return json.dumps(self.arguments, ensure_ascii=False)

@@ -29,6 +29,20 @@ from organizations.models.tools import HTTPCall
 OWN_HEADERS = {"idempotency-key"}
 
 
+class JSONTextField(forms.JSONField):
+    """JSON to be read and written by people: indented, and empty where there is none."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """What the page shows."""
+        if value is None or isinstance(value, str):
+            return value or ""
+        return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _json_text(rows: int) -> UnfoldAdminTextareaWidget:
+    return UnfoldAdminTextareaWidget(attrs={"rows": rows, "spellcheck": "false"})
+
+
 class CallForm(forms.ModelForm):  # type: ignore[type-arg]
     """A described call. Its stored headers are only ever sent to the host they were given for."""
 
@@ -90,10 +104,11 @@ class ToolForm(CallForm):
         ]
         widgets = {
             "description": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
-            "parameters": UnfoldAdminTextareaWidget(attrs={"rows": 8, "spellcheck": "false"}),
-            "body": UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
-            "keep": UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
+            "parameters": _json_text(rows=12),
+            "body": _json_text(rows=4),
+            "keep": _json_text(rows=3),
         }
+        field_classes = {"parameters": JSONTextField, "body": JSONTextField}
 
     def _post_clean(self) -> None:
         if "parameters" in self.errors:
@@ -118,9 +133,10 @@ class ContextProviderForm(CallForm):
             *("method", "url", "body", "keep", "max_kept", "cache_seconds", "timeout"),
         ]
         widgets = {
-            "body": UnfoldAdminTextareaWidget(attrs={"rows": 4, "spellcheck": "false"}),
-            "keep": UnfoldAdminTextareaWidget(attrs={"rows": 3, "spellcheck": "false"}),
+            "body": _json_text(rows=4),
+            "keep": _json_text(rows=3),
         }
+        field_classes = {"body": JSONTextField}
 
 
 class TryForm(forms.Form):
@@ -130,7 +146,9 @@ class TryForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.schema = schema_of(described)
         needed = schemas.required(self.schema)
-        for name, schema in schemas.properties(self.schema).items():
+        # What must be given comes first; PostgreSQL keeps no order of its own.
+        found = schemas.properties(self.schema).items()
+        for name, schema in sorted(found, key=lambda one: one[0] not in needed):
             self.fields[f"argument_{name}"] = _field(name, schema, name in needed)
 
     def arguments(self) -> dict[str, Any]:

@@ -73,7 +73,13 @@ class HTTPCall(OrganizationOwned):
         validators=[validate_template],
         help_text=_("{arguments} may stand in the path and after = in the query."),
     )
-    body = models.JSONField(_("body"), null=True, blank=True, validators=[validate_body])
+    body = models.JSONField(
+        _("body"),
+        null=True,
+        blank=True,
+        validators=[validate_body],
+        help_text=_('JSON such as {"name": "{name}"}. Empty: all arguments that are not above.'),
+    )
     sealed_headers = models.TextField(blank=True, editable=False)
     keep = models.TextField(
         _("what to keep of the answer"),
