@@ -50,7 +50,7 @@ def add_tool(owner: Page, site: Site, tools: ToolServer) -> None:
     owner.locator("#id_url").fill(f"{tools.url}/book")
     owner.locator("[name=headers_new]").fill(f"Authorization: Bearer {SECRET}")
     owner.locator("[name=_continue]").click()
-    expect(owner.locator("body")).to_contain_text("Задано: Authorization.")
+    expect(owner.locator("body")).to_contain_text("Заданы: Authorization.")
     assert SECRET not in owner.content()
     owner.get_by_role("link", name="Попробовать").press("Enter")
     expect(owner.locator(".ask")).to_contain_text("меняет данные")
@@ -70,7 +70,7 @@ def choose_it(owner: Page, site: Site) -> None:
     expect(owner.locator(".changes")).to_contain_text("Забронировать стол")
     owner.locator(".draft-ways").get_by_role("link").first.press("Enter")
     owner.get_by_role("button", name="Опубликовать").press("Enter")
-    expect(owner.locator("#draft-title")).to_contain_text("версия 2")
+    expect(owner.locator("#draft-title")).to_contain_text("отвечает версия 2")
 
 
 def test_what_the_model_wants_changed_is_confirmed_by_an_operator(
