@@ -25,7 +25,7 @@ class FallbackModel(ChatModel):
             try:
                 async with aclosing(model.stream(request)) as deltas:
                     async for delta in deltas:
-                        spoken = spoken or bool(delta.text)
+                        spoken = spoken or bool(delta.text or delta.uses)
                         yield delta
                 return
             except AIError as error:

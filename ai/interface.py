@@ -5,15 +5,39 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool as the model is told of it; `parameters` is the JSON schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ToolUse:
+    """A model's wish to call a tool; `arguments` are its words, which should be a JSON object."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True)
 class PromptMessage:
-    """A message of a prompt."""
+    """A message of a prompt.
 
-    role: Literal["system", "user", "assistant"]
+    The assistant's may hold `uses` of tools; each is answered by a message of the role `tool`,
+    whose `use_id` says which.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    uses: tuple[ToolUse, ...] = ()
+    use_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,11 +65,15 @@ class Usage:
 
 @dataclass(frozen=True)
 class Delta:
-    """A piece of an answer: text, or at the end what it used; `model` tells who spoke."""
+    """A piece of an answer: text, or at the end what it used; `model` tells who spoke.
+
+    `uses` come whole, in one piece, once the model has said all that it wants called.
+    """
 
     text: str = ""
     usage: Usage | None = None
     model: str = ""
+    uses: tuple[ToolUse, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +87,9 @@ class ChatRequest:
     max_tokens: int = 800
     # None: as the model is by itself.
     top_p: float | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    # False: the model has called enough, and is to say what it knows now.
+    may_use_tools: bool = True
 
 
 @dataclass(frozen=True)

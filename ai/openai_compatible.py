@@ -24,6 +24,7 @@ from openai import (
 import outgoing
 from ai import trouble
 from ai.interface import AIError, ChatModel, ChatRequest, Connection, Delta, Usage
+from ai.tool_protocol import UseParts, tool_options, wire_message
 
 # A provider without keys (Ollama, vLLM) still wants a header; the SDK refuses an empty key.
 NO_KEY = "none"
@@ -131,7 +132,7 @@ class OpenAIModel(ChatModel):
         limit = "max_completion_tokens" if "max_tokens" in client.refused else "max_tokens"
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+            "messages": [wire_message(message) for message in request.messages],
             "stream": True,
             limit: request.max_tokens,
         }
@@ -141,6 +142,8 @@ class OpenAIModel(ChatModel):
             body["top_p"] = request.top_p
         if "stream_options" not in client.refused:
             body["stream_options"] = {"include_usage": True}
+        if request.tools and "tools" not in client.refused:
+            body |= tool_options(request)
         return body
 
     async def _pieces(self, client: Client, body: dict[str, Any]) -> AsyncGenerator[Delta, None]:
@@ -157,27 +160,31 @@ class OpenAIModel(ChatModel):
             response = stream.response
             is_packed = "content-encoding" in response.headers
             whole: Any = response.aiter_bytes() if is_packed else response.stream
+            # None where nothing can be used: those streams are not looked through for it.
+            parts = UseParts() if "tools" in body else None
             with closing(Chunks(aiter(whole), client.silence)) as chunks:
-                async with aclosing(_deltas(chunks)) as deltas:
+                async with aclosing(_deltas(chunks, parts)) as deltas:
                     async for delta in deltas:
                         yield delta
+            if parts:
+                yield Delta(uses=parts.whole(), model=self.name)
 
 
-async def _deltas(chunks: Chunks) -> AsyncGenerator[Delta, None]:
+async def _deltas(chunks: Chunks, parts: UseParts | None = None) -> AsyncGenerator[Delta, None]:
     """Chunks as pieces of an answer, until the provider says that it is whole."""
     finished, rest = False, b""
     while (chunk := await chunks.read()) is not None:
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > MAX_LINE:
             raise AIError("The model's line has no end.", code="ai_broken", retryable=True)
-        delta, ended, is_done = _taken(lines)
+        delta, ended, is_done = _taken(lines, parts)
         finished = finished or ended
         if delta:
             yield delta
         if is_done:
             await chunks.read_out()
             return
-    delta, ended, _is_done = _taken([rest])
+    delta, ended, _is_done = _taken([rest], parts)
     if delta:
         yield delta
     if not finished and not ended:
@@ -242,7 +249,7 @@ class Chunks:
         self._timer = self._loop.call_later(left, self._look)
 
 
-def _taken(lines: list[bytes]) -> tuple[Delta | None, bool, bool]:
+def _taken(lines: list[bytes], parts: UseParts | None = None) -> tuple[Delta | None, bool, bool]:
     """Lines as one delta, whether the answer is finished with them, and whether the stream is."""
     text, usage, model, finished = "", None, "", False
     for line in lines:
@@ -251,7 +258,7 @@ def _taken(lines: list[bytes]) -> tuple[Delta | None, bool, bool]:
         data = line[5:].strip()
         if data == b"[DONE]":
             return _joined(text, usage, model), finished, True
-        delta, ended = _parse(data)
+        delta, ended = _parse(data, parts)
         finished = finished or ended
         if delta:
             text += delta.text
@@ -263,7 +270,7 @@ def _joined(text: str, usage: Usage | None, model: str) -> Delta | None:
     return Delta(text=text, usage=usage, model=model) if text or usage else None
 
 
-def _parse(data: bytes) -> tuple[Delta | None, bool]:
+def _parse(data: bytes, parts: UseParts | None = None) -> tuple[Delta | None, bool]:
     """A line of the stream as a delta, and whether the answer is finished with it."""
     try:
         chunk = orjson.loads(data)
@@ -282,7 +289,10 @@ def _parse(data: bytes) -> tuple[Delta | None, bool]:
     choices = chunk.get("choices") or []
     if not choices:
         return (Delta(usage=counted, model=chunk.get("model") or "") if counted else None), False
-    text = (choices[0].get("delta") or {}).get("content") or ""
+    said = choices[0].get("delta") or {}
+    if parts is not None:
+        parts.take(said)
+    text = said.get("content") or ""
     ended = bool(choices[0].get("finish_reason"))
     if not text and not counted:
         return None, ended
@@ -292,7 +302,8 @@ def _parse(data: bytes) -> tuple[Delta | None, bool]:
 def _refused_option(error: BadRequestError, body: dict[str, Any]) -> str | None:
     """The option of ours that a provider does not take, if its message names one."""
     said = str(error)
-    for option in ("stream_options", "max_tokens", "temperature", "top_p"):
+    # "This model does not support tools": it answers without them, as it did before there were any.
+    for option in ("stream_options", "max_tokens", "temperature", "top_p", "tools"):
         if option in body and option in said:
             return option
     return None

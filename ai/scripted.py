@@ -6,19 +6,21 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 
-from ai.interface import AIError, ChatModel, ChatRequest, Delta, Usage
+from ai.interface import AIError, ChatModel, ChatRequest, Delta, ToolUse, Usage
+
+Piece = str | AIError | asyncio.Event | tuple[ToolUse, ...]
 
 
 class ScriptedModel(ChatModel):
-    """Each request takes the next script: pieces of text, events to wait for, or an error."""
+    """Each request takes the next script: texts, uses of tools, events to wait for, or an error."""
 
     name = "scripted"
 
-    def __init__(self, *scripts: Sequence[str | AIError | asyncio.Event]) -> None:
+    def __init__(self, *scripts: Sequence[Piece]) -> None:
         self._scripts = deque(scripts)
         self.requests: list[ChatRequest] = []
 
-    def enqueue(self, *pieces: str | AIError | asyncio.Event) -> None:
+    def enqueue(self, *pieces: Piece) -> None:
         """Add what the next unanswered request gets."""
         self._scripts.append(pieces)
 
@@ -33,6 +35,9 @@ class ScriptedModel(ChatModel):
                 raise piece
             if isinstance(piece, asyncio.Event):
                 await piece.wait()
+                continue
+            if isinstance(piece, tuple):
+                yield Delta(uses=piece, model=self.name)
                 continue
             count += 1
             yield Delta(text=piece, model=self.name)

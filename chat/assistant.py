@@ -18,12 +18,13 @@ from weakref import WeakKeyDictionary
 from django.db import InterfaceError, OperationalError
 
 from ai.interface import AIError, ChatModel, ChatRequest, Usage
-from chat import conversation, events, followups, memory, summaries, turns
+from chat import conversation, events, followups, memory, provided, summaries, turns
 from chat.citations import Checker
 from chat.database import in_database
 from chat.deltas import DeltaPipe
 from chat.plans import HandOver, Plan, Unclear, milliseconds, prepare
 from chat.protocol import AIDelta, AITyping
+from chat.turns import Lost
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +34,6 @@ T = TypeVar("T")
 # How long an answer waits, at each of its steps, for a database that is away.
 COMMIT_SECONDS = 60
 RETRY_SECONDS = 1.0
-
-
-class Lost(Exception):
-    """The turn is no longer ours: widened, taken over, stopped, or claimed by another worker."""
 
 
 @dataclass
@@ -65,10 +62,13 @@ async def answer(turn_id: int, pipe: DeltaPipe) -> None:
     if claim is None:
         return
     try:
-        plan = await _patiently(prepare, claim)
+        plan, given = await _patiently(prepare, claim), None
+        if isinstance(plan, provided.Wanted):
+            given = await provided.ask(plan)
+            plan = await _patiently(prepare, claim, None, given)
         if isinstance(plan, Unclear):
             whole = await followups.rewritten(plan.model, plan.follow_up)
-            plan = await _patiently(prepare, claim, whole)
+            plan = await _patiently(prepare, claim, whole, given)
         if isinstance(plan, HandOver):
             await _patiently(conversation.hand_over, claim, plan.reason)
         elif isinstance(plan, Plan):
@@ -154,14 +154,18 @@ async def _carry(
     pipe: DeltaPipe,
 ) -> None:
     speech.model = model.name
-    checker = speech.checker
-    async with aclosing(model.stream(request)) as deltas:
+    checker, box = speech.checker, plan.toolbox
+    stream = box.stream(claim, model, request) if box and request.tools else model.stream(request)
+    async with aclosing(stream) as deltas:
         async for delta in deltas:
             speech.model = delta.model or speech.model
             speech.usage = delta.usage or speech.usage
             text = _storable(delta.text)
             if plan.guard:
                 text = plan.guard.feed(text)
+            if checker and box and box.has_helped:
+                # What a tool has said is a ground that has no number.
+                await _say(claim, plan, speech, checker.excuse(), pipe)
             await _say(claim, plan, speech, checker.feed(text) if checker else text, pipe)
     rest = plan.guard.finish() if plan.guard else ""
     if checker:
@@ -278,7 +282,11 @@ def _save(claim: turns.Claim, plan: Plan, speech: Speech) -> bool:
     if not turns.record(claim, **receipt):
         return False
     message = conversation.answer(
-        claim, speech.text, sources=outcome.sources, offers_support=outcome.offers_support
+        claim,
+        speech.text,
+        asks=bool(plan.toolbox and plan.toolbox.has_proposed),
+        sources=outcome.sources,
+        offers_support=outcome.offers_support and not (plan.toolbox and plan.toolbox.has_helped),
     )
     return message is not None
 

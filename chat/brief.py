@@ -15,8 +15,8 @@ import orjson
 from django.db import connection, models
 
 from chat import handoffs, moderation, prompts, turns
-from chat.models import Chat, Session, Turn
-from organizations.models import Agent, Organization, Provider, Widget
+from chat.models import Chat, Session, ToolCall, Turn
+from organizations.models import Agent, ContextProvider, Organization, Provider, Tool, Widget
 
 M = TypeVar("M", bound=models.Model)
 
@@ -41,7 +41,9 @@ class Brief:
     to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers so far;
     `providers` those of the organization, by their ids; `memory` what is remembered of the visitor;
     `strictness` how many times more tokens than were estimated the last prompt was counted as;
-    `lately` what was said and what came of it; `rules` those of moderation.
+    `lately` what was said and what came of it; `rules` those of moderation; `tools` what the agent
+    may call, `calls` the last changes that people were asked about in this chat,
+    `context_providers` who is asked for facts.
     """
 
     turn: Turn
@@ -54,6 +56,9 @@ class Brief:
     strictness: float
     lately: list[handoffs.Said]
     rules: moderation.Rules
+    tools: list[Tool]
+    calls: list[ToolCall]
+    context_providers: list[ContextProvider]
 
 
 def read(claim: turns.Claim) -> Brief | None:
@@ -73,7 +78,7 @@ def read(claim: turns.Claim) -> Brief | None:
     widget.organization = agent.organization = organization
     turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
     question, history, settings, done_today, providers, *more = values
-    memory, counted, lately, rules = more
+    memory, counted, lately, rules, tools, calls, sites = more
     return Brief(
         turn=turn,
         question=question,
@@ -85,6 +90,9 @@ def read(claim: turns.Claim) -> Brief | None:
         strictness=min(max(counted or 1.0, 1.0), STRICTEST),
         lately=handoffs.said_of(orjson.loads(lately)),
         rules=moderation.rules_of(rules),
+        tools=[Tool(**one) for one in orjson.loads(tools)],
+        calls=[ToolCall(**one) for one in orjson.loads(calls)],
+        context_providers=[ContextProvider(**one) for one in orjson.loads(sites)],
     )
 
 
@@ -177,7 +185,24 @@ SELECT %(columns)s,
         ORDER BY id DESC LIMIT 1
     ),
     %(lately)s,
-    %(rules)s
+    %(rules)s,
+    coalesce((
+        SELECT json_agg(to_json(tool) ORDER BY tool.id) FROM organizations_tool tool
+        WHERE tool.organization_id = turn.organization_id AND tool.is_active
+          AND tool.id = ANY (agent.tools)
+    ), '[]')::text,
+    coalesce((
+        SELECT json_agg(to_json(asked) ORDER BY asked.id) FROM (
+            SELECT * FROM chat_toolcall
+            WHERE chat_id = chat.id AND is_changing AND status NOT IN ('proposed', 'invalid')
+            ORDER BY id DESC LIMIT 10
+        ) AS asked
+    ), '[]')::text,
+    coalesce((
+        SELECT json_agg(to_json(site) ORDER BY site.id) FROM organizations_contextprovider site
+        WHERE site.organization_id = turn.organization_id AND site.is_active
+          AND (site.agent_id = agent.id OR site.agent_id IS NULL)
+    ), '[]')::text
 FROM chat_turn turn
 JOIN chat_chat chat ON chat.id = turn.chat_id
 JOIN chat_session session ON session.id = chat.session_id

@@ -54,6 +54,11 @@ class Checker:
         self._held = said[ready:]
         return self._let_out(self._checked(said[:ready]))
 
+    def excuse(self) -> str:
+        """No number is needed any more; what was kept back for want of one."""
+        text, self.must_cite, self.refused = self.refused, False, ""
+        return text
+
     def flush(self) -> str:
         """What was held back, at the end."""
         said, self._held = self._held, ""

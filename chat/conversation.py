@@ -10,12 +10,13 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from chat import citations, events, handoffs, snapshots, turns, waiting
-from chat.models import Chat, Handoff, Message, Mode, Session, Turn, Visitor
+from chat import calls, citations, events, handoffs, snapshots, turns, waiting
+from chat.models import Chat, Handoff, Message, Mode, Session, ToolCall, Turn, Visitor
 from chat.protocol import (
     MODE_AFTER,
     AIResponse,
@@ -269,10 +270,13 @@ def cut_short(locked: Chat) -> bool:
     return True
 
 
-def answer(claim: turns.Claim, content: str, **fields: Any) -> Message | None:
+def answer(
+    claim: turns.Claim, content: str, *, asks: bool = False, **fields: Any
+) -> Message | None:
     """Save the assistant's whole answer; None when the turn is no longer the claimer's to end.
 
-    `fields` go to the message; tokens, model and the rest of the receipt are on the turn already.
+    `asks`: it has proposed something that people are to confirm. `fields` go to the message;
+    tokens, model and the rest of the receipt are on the turn already.
     """
     with transaction.atomic():
         turn, locked = _hold(claim.turn_id)
@@ -310,6 +314,9 @@ def answer(claim: turns.Claim, content: str, **fields: Any) -> Message | None:
                 message=snapshots.message_body(message, locked.session.widget),
             ),
         )
+        if asks:
+            for call in calls.put_to_people(locked, turn):
+                tell_of_call(locked, call, Event.CALL_ASKED)
         # One that is given anew covers nothing that was not covered before.
         locked.answered_seq = max(locked.answered_seq, turn.upto_seq)
         locked.save(update_fields=["answered_seq"])
@@ -330,6 +337,13 @@ def answer_anew(locked: Chat, seq: int) -> bool:
         return False
     turns.open_anew(locked, last.turn, seq)
     return True
+
+
+def tell_of_call(locked: Chat, call: ToolCall, event: Event) -> Message:
+    """Tell the visitor how it stands with something that people had to confirm."""
+    with translation.override(locked.session.language):
+        words = calls.sentence(call)
+    return append(locked, role=Message.Role.SYSTEM, content=words, sender="system", event=event)
 
 
 def hand_over(claim: turns.Claim, reason: Handoff.Reason) -> bool:
@@ -362,10 +376,11 @@ def _is_mine(claim: turns.Claim, turn: Turn, locked: Chat) -> bool:
 
 
 def _answer_the_rest(locked: Chat, covered: int) -> None:
-    """Open one turn for everything the visitor wrote while the last answer was on its way."""
+    """Open one turn for what the visitor wrote, or people decided, during the last answer."""
     last = (
         Message.objects.of(locked.organization)
-        .filter(chat=locked, seq__gt=covered, role=Message.Role.USER)
+        .filter(chat=locked, seq__gt=covered)
+        .filter(Q(role=Message.Role.USER) | Q(event=Event.CALL_DECIDED))
         .order_by("-seq")
         .values_list("seq", flat=True)
         .first()

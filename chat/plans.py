@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ import ai
 from ai.interface import ChatModel, ChatRequest, SourceText, Usage
 from chat import (
     brief,
+    calls,
     citations,
     context,
     followups,
@@ -23,7 +24,9 @@ from chat import (
     intents,
     output,
     prompts,
+    provided,
     summaries,
+    tools,
     turns,
 )
 from chat.context import Fact
@@ -34,6 +37,7 @@ from organizations import providers
 # A question this short, asked on a page that knows the answer, is about that page.
 SHORT_QUESTION = 5
 QUOTE = 300
+NOTHING_ASKED = "(The visitor has asked nothing new.)"
 MILLION = Decimal(1_000_000)
 
 
@@ -80,6 +84,8 @@ class Plan:
     is_long: bool = False
     # What the model's own words go through; the owner's go as they are.
     guard: output.Filter | None = None
+    # What the model may call; None where it may call nothing.
+    toolbox: tools.Toolbox | None = None
 
     def outcome(self, text: str, checker: citations.Checker | None) -> Outcome:
         """What is shown beside an answer, and what an owner should know of it."""
@@ -110,17 +116,22 @@ class Unclear:
     follow_up: followups.FollowUp
 
 
-def prepare(claim: turns.Claim, whole: str | None = None) -> Plan | HandOver | Unclear | None:
+Prepared = Plan | HandOver | Unclear | provided.Wanted
+
+
+def prepare(
+    claim: turns.Claim, whole: str | None = None, given: provided.Given | None = None
+) -> Prepared | None:
     """Read everything an answer needs. None when the turn is no longer the claimer's.
 
-    `whole` is the question as a model has made it whole.
+    `whole` is the question as a model has made it whole, `given` what context providers have said.
     """
     began = time.monotonic()
     known = brief.read(claim)
     if known is None or known.turn.epoch != known.turn.chat.epoch:
         return None
     with translation.override(known.turn.chat.session.language):
-        plan = _plan(known, whole)
+        plan = _plan(known, whole, given)
     if isinstance(plan, Plan):
         plan.timings.update(queued=claim.queued, prepared=milliseconds(began, time.monotonic()))
     return plan
@@ -131,7 +142,9 @@ def milliseconds(start: float, end: float) -> int:
     return round((end - start) * 1000)
 
 
-def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
+def _plan(known: brief.Brief, whole: str | None, given: provided.Given | None) -> Prepared:
+    if not known.question and known.calls:
+        return _report(known)
     question, chat = known.question, known.turn.chat
     session, widget = chat.session, chat.session.widget
     agent = widget.agent
@@ -147,6 +160,12 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
     fixed = _fixed_answer(known, reason)
     alone = ai.knowledge_model()
     model = ai.chat_model(*providers.models_of(agent, known.providers))
+    if given is None and known.context_providers and not fixed:
+        at_hand = provided.at_hand(known.context_providers, question, chat)
+        if isinstance(at_hand, provided.Wanted):
+            return at_hand
+        given = at_hand
+    given = given or provided.Given()
     # What the page answers is about the page, however short it is asked.
     follow_up = None if asked or fixed else followups.of(question, known.history)
     if follow_up and whole is None and model.name != alone.name:
@@ -161,7 +180,7 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         )
         if followups.better(found, more):
             found, rewritten = more, understood
-    facts = context.provided(question, chat)
+    facts = [*context.provided(question, chat), *given.wanted]
     searched = milliseconds(began, time.monotonic())
 
     sources = [source_text(hit) for hit in found.sources]
@@ -177,9 +196,14 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
     # Nothing that was found tells of the question. What the owner and the page say may, but then
     # the answer has to say so; of the dialogue before, only a follow-up tells.
     is_bare = agent.only_from_sources and not spoken and not _goes_on(known, follow_up is not None)
-    if is_bare and not (page or known.settings):
+    tells = page or known.settings or given.background or known.tools or known.calls
+    if is_bare and not tells:
         says_alone = True
-    prompt = None if says_alone else _prompt(known, sources, facts, page)
+    facts = [*facts, *given.background]
+    toolbox = None
+    if known.tools and not says_alone:
+        toolbox = tools.Toolbox(known.turn, {one.name: one for one in known.tools}, known.calls)
+    prompt = None if says_alone else _prompt(known, sources, facts, page, toolbox)
     request = alone_request
     if prompt:
         request = ChatRequest(
@@ -190,6 +214,9 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
             max_tokens=agent.max_tokens,
             top_p=agent.top_p,
         )
+        request = tools.with_earlier(request, known.calls)
+    if toolbox:
+        request = toolbox.equipped(request)
     return Plan(
         chat_id=chat.chat_id,
         epoch=known.turn.epoch,
@@ -200,7 +227,7 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         offers_support=(
             not spoken or reason is not None if not fixed else not _is_pleasantry(question)
         ),
-        grounds=_receipt(known, found, facts, page, prompt, rewritten[:1000]),
+        grounds=_receipt(known, found, facts, page, prompt, rewritten[:1000], toolbox),
         timings={"search": searched},
         prices=(agent.input_price, agent.output_price),
         prompt=prompt,
@@ -208,7 +235,39 @@ def _plan(known: brief.Brief, whole: str | None) -> Plan | HandOver | Unclear:
         remembered=tuple(known.memory) if prompt else (),
         is_long=len(known.history) > summaries.AFTER,
         guard=_guard(known, [*facts, page] if page else facts, sources) if prompt else None,
+        toolbox=toolbox,
     )
+
+
+def _report(known: brief.Brief) -> Plan:
+    """Nobody has asked anything: tell what became of what people had to confirm."""
+    agent, alone = known.turn.chat.session.widget.agent, ai.knowledge_model()
+    news = [call for call in known.calls if (call.told_seq or 0) >= known.turn.from_seq]
+    alone_request = ChatRequest(messages=(), fallback="\n".join(map(calls.sentence, news)))
+    request = replace(
+        alone_request,
+        messages=_prompt(known, [], [], None).messages,
+        temperature=agent.temperature,
+        max_tokens=agent.max_tokens,
+        top_p=agent.top_p,
+    )
+    return Plan(
+        chat_id=known.turn.chat.chat_id,
+        epoch=known.turn.epoch,
+        model=ai.chat_model(*providers.models_of(agent, known.providers)),
+        request=tools.reporting(tools.with_earlier(request, known.calls)),
+        stand_in=(alone, alone_request),
+        shown_sources=[],
+        offers_support=False,
+        grounds=turns.Grounds(prompt_version=_prompt_version(None), agent_version=agent.version_id),
+        timings={"search": 0},
+        prices=(agent.input_price, agent.output_price),
+        guard=_guard(known, [], []),
+    )
+
+
+def _prompt_version(toolbox: tools.Toolbox | None) -> str:
+    return f"{prompts.VERSION}+{tools.VERSION}" if toolbox else prompts.VERSION
 
 
 def _goes_on(known: brief.Brief, is_follow_up: bool) -> bool:
@@ -218,7 +277,11 @@ def _goes_on(known: brief.Brief, is_follow_up: bool) -> bool:
 
 
 def _prompt(
-    known: brief.Brief, sources: list[SourceText], facts: list[Fact], page: Fact | None
+    known: brief.Brief,
+    sources: list[SourceText],
+    facts: list[Fact],
+    page: Fact | None,
+    toolbox: tools.Toolbox | None = None,
 ) -> prompts.Prompt:
     """What the model is told, within the agent's window."""
     chat = known.turn.chat
@@ -230,7 +293,7 @@ def _prompt(
             name=widget.text("bot_name", session.language),
             organization=chat.organization.name,
             language=session.language,
-            question=known.question,
+            question=known.question or NOTHING_ASKED,
             instructions=agent.brief(),
             settings=known.settings,
             memory=list(known.memory.values()),
@@ -242,7 +305,7 @@ def _prompt(
                 line for line in known.history if line.role != "user" or line.seq < asked_from
             ],
         ),
-        agent.context_window - agent.max_tokens,
+        agent.context_window - agent.max_tokens - (toolbox.tokens if toolbox else 0),
         known.strictness,
     )
 
@@ -254,6 +317,7 @@ def _receipt(
     page: Fact | None,
     prompt: prompts.Prompt | None,
     rewritten: str,
+    toolbox: tools.Toolbox | None,
 ) -> turns.Grounds:
     """What the answer rests on; what a model was given has its number there."""
     kept = prompt.kept if prompt else {}
@@ -271,7 +335,7 @@ def _receipt(
     return turns.Grounds(
         sources=hits,
         facts=told,
-        prompt_version=prompts.VERSION if prompt else "",
+        prompt_version=_prompt_version(toolbox) if prompt else "",
         rewritten=rewritten,
         prompt_parts=prompt.receipt if prompt else {},
         agent_version=known.turn.chat.session.widget.agent.version_id,

@@ -279,6 +279,14 @@ class Regenerate(Frame):
     seq: int = Field(ge=1)
 
 
+class DecideCall(Frame):
+    """Confirm or refuse a call that changes something; the first of the operators decides."""
+
+    type: Literal["decide_call"]
+    call_id: int
+    approve: bool
+
+
 OperatorCommand = Annotated[
     SetPresence
     | Watch
@@ -293,7 +301,8 @@ OperatorCommand = Annotated[
     | Learn
     | Reveal
     | Unmute
-    | Regenerate,
+    | Regenerate
+    | DecideCall,
     Field(discriminator="type"),
 ]
 operator_commands: TypeAdapter[Any] = TypeAdapter(OperatorCommand)
@@ -435,6 +444,24 @@ class MemoryLine(Frame):
     """Something that is remembered of a visitor."""
 
     text: str
+    since: str
+
+
+CallStatus = Literal["pending", "approved", "running", "done", "failed", "refused", "unknown"]
+
+
+class CallBody(Frame):
+    """A call that changes something, as operators see it; `arguments` are shown, never run."""
+
+    call_id: int
+    chat_id: UUID
+    chat: str
+    label: str
+    arguments: dict[str, str]
+    status: CallStatus
+    answer: str = ""
+    error: str = ""
+    decided_by: str = ""
     since: str
 
 
@@ -642,6 +669,7 @@ class Queue(Event):
     held: list[DeskChat]
     recent: list[DeskChat]
     contacts: list[Contact]
+    calls: list[CallBody] = []
 
 
 class NewSupportRequest(Event):
@@ -684,6 +712,8 @@ class Watching(Event):
     notes: list[NoteBody]
     # The operators' lines that were kept as suggestions.
     learnt: list[int] = []
+    # The changes that people were asked about.
+    calls: list[CallBody] = []
 
 
 class Learnt(Event):
@@ -722,6 +752,14 @@ class Revealed(Event):
     chat_id: UUID
     seq: int
     text: str
+
+
+class ToolCallChanged(Event):
+    """A call that changes something waits for a person's word, or what came of it."""
+
+    audience = "operators"
+    type: Literal["tool_call"] = "tool_call"
+    call: CallBody
 
 
 class VisitorTyping(Event):

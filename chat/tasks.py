@@ -17,9 +17,10 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 import ai
-from chat import assistant, conversation, handoffs, lessons, memory, summaries
+from chat import approvals, assistant, conversation, handoffs, lessons, memory, summaries
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
+from organizations import calling
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +55,19 @@ def summarize(handoff_id: int) -> bool:
     return asyncio.run_coroutine_threadsafe(handoffs.write(handoff_id), _loop()).result()
 
 
+@shared_task(name=approvals.TASK)
+def call_tool(call_id: int) -> None:
+    """Make a call that an operator has approved; see `approvals.run`."""
+    asyncio.run_coroutine_threadsafe(approvals.run(call_id), _loop()).result()
+
+
 @celeryd_after_setup.connect
 def warm_up(sender: str, instance: Any, **kwargs: Any) -> None:
     """Import the SDK and build the client before the first visitor waits for it."""
     if "reply" in instance.app.amqp.queues.consume_from:
         asyncio.run_coroutine_threadsafe(ai.warm_up(), _loop()).result()
         _pipe()
+        calling.warm_up()
 
 
 @worker_shutdown.connect

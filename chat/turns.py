@@ -38,6 +38,10 @@ MAX_WIDENED = 2
 TASK = "chat.tasks.reply"
 
 
+class Lost(Exception):
+    """The turn is no longer ours: widened, taken over, stopped, or claimed by another worker."""
+
+
 @dataclass(frozen=True)
 class Claim:
     """A worker's right to answer a turn: valid while the attempt and the token still match.
@@ -201,7 +205,8 @@ RETURNING attempt, extract(epoch FROM statement_timestamp() - due_at)::float8 * 
 """
 
 
-def _mine(claim: Claim) -> Q:
+def mine(claim: Claim) -> Q:
+    """Picks the turn while it is the claimer's."""
     # Columns of the turn only: whatever raises the chat's epoch ends its turn in the same commit.
     # A join would move all this into a subquery, which an UPDATE that had to wait for the row does
     # not look at again, and a turn stopped meanwhile would be revived.
@@ -269,7 +274,7 @@ def renew(drafts: Mapping[Claim, str]) -> tuple[set[Claim], set[Claim]]:
         )
         kept = {(row[0], row[1]) for row in cursor.fetchall()}
     rest = [claim for claim in claims if (claim.turn_id, claim.attempt) not in kept]
-    lost = {claim for claim in rest if not Turn.unscoped.filter(_mine(claim)).exists()}
+    lost = {claim for claim in rest if not Turn.unscoped.filter(mine(claim)).exists()}
     return set(claims) - set(rest), lost
 
 
@@ -293,7 +298,7 @@ def release(claim: Claim, error: str, delay: float) -> bool:
     """Give a failed attempt back to be tried again after `delay` seconds; counts as a failure."""
     with transaction.atomic():
         released = bool(
-            Turn.unscoped.filter(_mine(claim)).update(
+            Turn.unscoped.filter(mine(claim)).update(
                 status=Turn.Status.QUEUED,
                 failures=F("failures") + 1,
                 error=error[:300],
@@ -310,7 +315,7 @@ def release(claim: Claim, error: str, delay: float) -> bool:
 
 def record(claim: Claim, **fields: Any) -> bool:
     """Write parts of the receipt (sources, model, timings…) while the turn is still mine."""
-    return bool(Turn.unscoped.filter(_mine(claim)).update(**fields))
+    return bool(Turn.unscoped.filter(mine(claim)).update(**fields))
 
 
 def finish(turn: Turn, status: Turn.Status, **fields: Any) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from chat import events, lessons, protocol, snapshots
+from chat import calls, events, lessons, protocol, snapshots
 from chat.database import in_database
 from chat.heartbeat import heart
 from chat.models import Chat, Note
@@ -109,7 +109,8 @@ class OperatorConsumer(Socket):
 
     def heard(self, kind: str, frame: str) -> None:
         """Show the desk anew when an event says that it changed."""
-        if kind in ("new_support_request", "support_taken", "new_contact") and not self._reloading:
+        changes = ("new_support_request", "support_taken", "new_contact", "tool_call")
+        if kind in changes and not self._reloading:
             self._reloading = asyncio.ensure_future(self._reload_soon())
 
     async def _tell_presence(self) -> None:
@@ -189,6 +190,9 @@ class OperatorConsumer(Socket):
         chat = await self._find(frame.chat_id)
         await in_database(desk.regenerate, chat, self._member(), frame.seq)
 
+    async def decide_call(self, frame: protocol.DecideCall) -> None:
+        await in_database(desk.decide, self._member(), frame.call_id, frame.approve)
+
     handlers = {
         protocol.SetPresence: set_presence,
         protocol.Watch: watch,
@@ -204,6 +208,7 @@ class OperatorConsumer(Socket):
         protocol.Reveal: reveal,
         protocol.Unmute: unmute,
         protocol.Regenerate: regenerate,
+        protocol.DecideCall: decide_call,
     }
 
 
@@ -219,4 +224,5 @@ def _watching(member: Member, chat_id: UUID, last_seq: int) -> protocol.Watching
             ::-1
         ],
         learnt=lessons.kept_of(chat),
+        calls=calls.of_chat(chat),
     )

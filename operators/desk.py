@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from chat import conversation, events, lessons, offences, snapshots
-from chat.models import Chat, ContactRequest, Handoff, Message, Mode, Note
+from chat import approvals, conversation, events, lessons, offences, snapshots
+from chat.models import Chat, ContactRequest, Handoff, Message, Mode, Note, ToolCall
 from chat.protocol import Learnt, NewNote, SupportTaken
 from chat.refusals import Refused
 from knowledge.models import Suggestion
@@ -46,6 +46,13 @@ class ChatClosed(Refused):
 
     def __init__(self) -> None:
         super().__init__(_("This chat is closed."))
+
+
+class AlreadyDecided(Refused):
+    code = "already_decided"
+
+    def __init__(self, who: str) -> None:
+        super().__init__(format_lazy(_("{who} has decided on this already."), who=who))
 
 
 class ClientIdReused(Refused):
@@ -275,6 +282,29 @@ def handle_contact(member: Member, contact_id: int) -> None:
         events.publish_desk(
             member.organization_id, SupportTaken(chat_id=request.chat.chat_id, operator="")
         )
+
+
+def decide(member: Member, call_id: int, approve: bool) -> None:
+    """Confirm or refuse a call that changes something; raise AlreadyDecided for all but the first.
+
+    Saying the same again changes nothing. A confirmed call is made by a worker, once.
+    """
+    calls = ToolCall.objects.of(member.organization).filter(is_changing=True)
+    call = calls.select_related("chat__organization", "tool").filter(pk=call_id).first()
+    if call is None or call.status == ToolCall.Status.PROPOSED:
+        raise Refused(_("There is no such request."), code="unknown_call")
+    with transaction.atomic():
+        locked = conversation.lock(call.chat)
+        if locked.mode == Mode.CLOSED:
+            raise ChatClosed
+        if approve and (call.tool is None or not call.tool.is_active):
+            raise Refused(_("The tool has been deleted or switched off."), code="tool_gone")
+        if approvals.decide(locked, call, member, approve):
+            return
+    call.refresh_from_db()
+    is_same = approve == (call.status != ToolCall.Status.REFUSED)
+    if call.decided_by_id != member.pk or not is_same:
+        raise AlreadyDecided(call.decided_by.name if call.decided_by else "")
 
 
 def colleague(member: Member, member_id: int) -> Member:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat import snapshots
+from chat import calls, snapshots
 from chat.models import Chat, ContactRequest, Handoff, Mode
 from chat.protocol import DeskChat, Queue
 from organizations.models import Organization
@@ -46,6 +46,7 @@ def load(organization: Organization) -> Queue:
         held=[line for line in lines if line.mode == "operator"],
         recent=[snapshots.desk_chat(chat, None) for chat in recent],
         contacts=[snapshots.contact(contact) for contact in contacts],
+        calls=calls.pending(organization, MOST),
     )
 
 

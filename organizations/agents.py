@@ -17,13 +17,21 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from organizations.models import Agent, AgentVersion, Language, Member, Organization, Provider
+from organizations.models import (
+    Agent,
+    AgentVersion,
+    Language,
+    Member,
+    Organization,
+    Provider,
+    Tool,
+)
 
 # The settings that are published together, in the order of the form.
 FIELDS = (
     *("avatar", "instructions", "tone", "languages", "greeting", "suggested_questions"),
     *("provider", "model", "fallbacks", "temperature", "top_p", "max_tokens", "reply_delay"),
-    *("context_window", "only_from_sources", "remembers"),
+    *("context_window", "only_from_sources", "remembers", "tools"),
     *("handoff_on", "daily_turns_per_visitor", "input_price", "output_price"),
 )
 # Which shelves of knowledge it may use; those are rows of another package.
@@ -124,6 +132,11 @@ def providers_in(agent: Agent) -> set[int]:
     return {pk for pk in named if pk is not None}
 
 
+def tools_in(agent: Agent) -> set[int]:
+    """The tools that the agent names, published or in its draft."""
+    return {*agent.tools, *(agent.draft or {}).get("tools", [])}
+
+
 # --- comparing --------------------------------------------------------------------------------
 
 
@@ -173,11 +186,16 @@ def differences(agent: Agent, before: Settings, after: Settings) -> list[Differe
 class _Names:
     providers: dict[int, str]
     categories: dict[int, str]
+    tools: dict[int, str]
 
 
 def _names(agent: Agent) -> _Names:
     providers = Provider.objects.of(agent.organization).values_list("pk", "name")
-    return _Names(dict(providers), {row.pk: str(row) for row in categories_of(agent.organization)})
+    return _Names(
+        dict(providers),
+        {row.pk: str(row) for row in categories_of(agent.organization)},
+        {row.pk: str(row) for row in Tool.objects.of(agent.organization)},
+    )
 
 
 def _label(name: str) -> Any:
@@ -193,6 +211,8 @@ def _in_words(name: str, value: Any, names: _Names) -> str:
         return ""
     if name == CATEGORIES:
         return ", ".join(names.categories.get(pk, f"№ {pk}") for pk in value)
+    if name == "tools":
+        return ", ".join(names.tools.get(pk, f"№ {pk}") for pk in value)
     if name == "provider":
         return _provider(value, names)
     if name == "fallbacks":
@@ -264,6 +284,12 @@ def _refuse_what_is_gone(agent: Agent, settings: Settings) -> None:
         raise ValidationError(
             _("A model provider of these settings has been deleted. Choose another first."),
             code="provider_gone",
+        )
+    tools = set(settings["tools"])
+    kept = Tool.objects.of(agent.organization).filter(pk__in=tools)
+    if set(kept.values_list("pk", flat=True)) != tools:
+        raise ValidationError(
+            _("A tool of these settings has been deleted. Check the tools."), code="tool_gone"
         )
     shelves = set(settings[CATEGORIES])
     found = set(

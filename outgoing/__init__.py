@@ -5,7 +5,16 @@ that makes its own. All of them raise `Refused`.
 """
 
 from outgoing.addresses import host_of, parse
-from outgoing.fetching import USER_AGENT, Answer, Limits, afetch, async_client, client, fetch
+from outgoing.fetching import (
+    USER_AGENT,
+    Answer,
+    Limits,
+    afetch,
+    async_client,
+    client,
+    fetch,
+    warm_up,
+)
 from outgoing.refusals import Refused, sentence
 
 __all__ = [
@@ -20,4 +29,5 @@ __all__ = [
     "host_of",
     "parse",
     "sentence",
+    "warm_up",
 ]

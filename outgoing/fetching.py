@@ -173,6 +173,11 @@ def _caused_by(error: BaseException, kind: type[Exception]) -> BaseException | N
     return cause
 
 
+def warm_up() -> None:
+    """Read the certificates now, which a first request would wait for."""
+    AsyncTransport(0)
+
+
 def client(timeout: float, max_bytes: int = SDK_BYTES) -> httpx2.Client:
     """A guarded client for an SDK: checked addresses, no proxies, no redirects, bounded answers."""
     return httpx2.Client(

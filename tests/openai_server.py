@@ -16,7 +16,9 @@ import re
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
@@ -51,9 +53,41 @@ MODES = {
     "fake-hostile": "answers with markup that must never run",
     "fake-old": "refuses stream_options, as older servers do",
     "fake-new": "refuses max_tokens, as newer models do",
+    "fake-no-tools": "refuses tools, as some local models do",
+    "fake-tools": "calls tools as `plays` say, then repeats what the last of them answered",
     "fake-<ttft ms>-<tokens a second>-<tokens>": "a paced stream of numbered words",
 }
 _PACED = re.compile(r"^fake-(\d+)-(\d+)-(\d+)$")
+
+
+@dataclass
+class Play:
+    """One answer of `fake-tools`: words, then uses of tools (name, arguments) in pieces of `size`.
+
+    `style` is the provider's way: `index` (OpenAI's), `whole` (each use in one piece), `unnumbered`
+    (every use has the index 0 and an id of its own), `nameless` (no id at all).
+    """
+
+    uses: list[tuple[str, str]] = field(default_factory=list)
+    text: str = ""
+    size: int = 3
+    style: str = "index"
+
+    def pieces(self) -> list[list[dict[str, Any]]]:
+        """The chunks' `tool_calls`, of which several may come in one chunk."""
+        chunks: list[list[dict[str, Any]]] = []
+        for number, (name, arguments) in enumerate(self.uses):
+            index = 0 if self.style == "unnumbered" else number
+            identity = {} if self.style == "nameless" else {"id": f"call-{number}"}
+            head = {"index": index, **identity, "type": "function"}
+            if self.style in ("whole", "unnumbered"):
+                chunks.append([{**head, "function": {"name": name, "arguments": arguments}}])
+                continue
+            chunks.append([{**head, "function": {"name": name, "arguments": ""}}])
+            for at in range(0, len(arguments), self.size):
+                part = arguments[at : at + self.size]
+                chunks.append([{"index": index, "function": {"arguments": part}}])
+        return chunks
 
 
 class OpenAIServer:
@@ -65,6 +99,8 @@ class OpenAIServer:
         self.headers: list[Mapping[str, str]] = []
         # The only key that is taken; empty: any.
         self.key = ""
+        # What `fake-tools` answers, one for each request.
+        self.plays: deque[Play] = deque()
         self.disconnects = 0
         self.sent_pieces = 0
         # The clients' ends of the connections that brought requests.
@@ -180,6 +216,18 @@ class OpenAIServer:
 
         await response.write(b": keep-alive\r\n\r\n" if mode == "fake-hostile" else b"")
         await send({"role": "assistant", "content": ""}, unknown_field={"a": [1]})
+        if mode == "fake-tools" and self.plays:
+            play = self.plays.popleft()
+            for word in re.findall(r"\S+\s*", play.text):
+                await send({"content": word})
+            for calls in play.pieces():
+                await send({"tool_calls": calls})
+            await send({}, "tool_calls" if play.uses else "stop")
+            if (body.get("stream_options") or {}).get("include_usage"):
+                await response.write(_event(body, choices=[], usage=_usage(body, 1)))
+            await response.write(b"data: [DONE]\n\n")
+            await response.write_eof()
+            return response
         async for piece in self._pieces(body):
             await send({"content": piece})
             count += 1
@@ -251,13 +299,16 @@ def _words(body: dict[str, Any]) -> list[str]:
         return []
     if body["model"] == "fake-hostile":
         return HOSTILE
+    last = body["messages"][-1]
+    if body["model"] == "fake-tools" and last["role"] == "tool":
+        return re.findall(r"\S+\s*", str(last["content"]))
     if body["model"] == "fake-facts":
         said = re.findall(r"^(\d+) user: (.*)$", body["messages"][-1]["content"], re.MULTILINE)
         return [json.dumps([{"text": text, "message": int(seq)} for seq, text in said])]
-    told = "\n".join(m["content"] for m in body["messages"])
+    told = "\n".join(str(m["content"] or "") for m in body["messages"])
     source = re.search(r'<source number="1">\n.*\n([\s\S]*?)\n</source>', told)
     facts = re.search(r"<facts>\n([\s\S]*?)\n</facts>", told)
-    asked = body["messages"][-1]["content"].rpartition("<question>")[2]
+    asked = str(last["content"]).rpartition("<question>")[2]
     russian = bool(re.search("[а-яё]", asked, re.IGNORECASE))
     text = f"{source[1]} [1]" if source else f"{facts[1]} [1]" if facts else ""
     if not text:
@@ -284,6 +335,8 @@ def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
         return refuse(404, "no such model")
     if mode == "fake-old" and "stream_options" in body:
         return refuse(400, "Unrecognized request argument supplied: stream_options")
+    if mode == "fake-no-tools" and "tools" in body:
+        return refuse(400, f"{mode} does not support tools")
     if mode == "fake-new" and "max_tokens" in body:
         return refuse(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.")
     return None

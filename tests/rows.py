@@ -19,6 +19,7 @@ from chat.models import (
     Message,
     Note,
     Session,
+    ToolCall,
     Turn,
     Visitor,
 )
@@ -38,7 +39,16 @@ from knowledge.models import (
     WebSource,
 )
 from operators.models import Availability
-from organizations.models import Agent, AgentVersion, Member, Moderation, Provider, Widget
+from organizations.models import (
+    Agent,
+    AgentVersion,
+    ContextProvider,
+    Member,
+    Moderation,
+    Provider,
+    Tool,
+    Widget,
+)
 from organizations.scoping import OrganizationOwned
 from tests.conftest import House
 
@@ -73,6 +83,10 @@ def fill(house: House) -> Rows:
     house.widget.agent = house.agent
     AgentVersion.objects.of(house.organization).update(note=word, settings={"model": word})
     add(Provider, name=word, kind="other", base_url=f"https://{word}.example/v1")
+    # In the model's words and the people's, and in an address.
+    site = f"https://{word}.example/"
+    tool = add(Tool, name=word, label=word, description=word, url=site, keep=word)
+    add(ContextProvider, name=word, agent=house.agent, url=site, words=[word])
 
     add(Moderation, blocked_words=[word], topics=[word])
 
@@ -152,6 +166,18 @@ def fill(house: House) -> Rows:
     add(Message, **line, seq=1, role="user", sender=visitor.sender, client_id=uuid.uuid4())
     add(Message, **line, seq=2, role="assistant", sender="assistant", turn=turn, model=word)
     add(MemoryFact, visitor=visitor, customer=customer, text=word, expires_at=timezone.now())
+    add(
+        ToolCall,
+        chat=chat,
+        turn=turn,
+        attempt=1,
+        tool=tool,
+        name=word,
+        label=word,
+        arguments={"name": word},
+        is_changing=True,
+        status="pending",
+    )
     add(Note, **line, author=house.operator, client_id=uuid.uuid4(), after_seq=2)
     add(Handoff, chat=chat, reason="asked", operator=house.operator, requested_at=timezone.now())
     add(

@@ -23,7 +23,7 @@ from chat.deltas import DeltaPipe
 from chat.models import Chat, Mode, Turn
 from knowledge.models import Category
 from organizations import agents, providers
-from organizations.models import Agent, AgentVersion, Provider
+from organizations.models import Agent, AgentVersion, Provider, Tool
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
 from tests.test_providers import agent_values, fallback, made
@@ -190,6 +190,9 @@ def test_published_version_never_changes(acme: House) -> None:
 def test_every_setting_is_in_a_version_and_back_again(acme: House, server: OpenAIServer) -> None:
     provider = made(acme, server)
     shelf = Category.unscoped.create(organization=acme.organization, name="Tours")
+    tool = Tool.unscoped.create(
+        organization=acme.organization, name="t", label="T", url="https://acme.example/"
+    )
     fields: dict[str, Any] = {
         "avatar": SimpleUploadedFile("face.png", PIXEL, "image/png"),
         "instructions": "Say it.",
@@ -214,6 +217,7 @@ def test_every_setting_is_in_a_version_and_back_again(acme: House, server: OpenA
         "daily_turns_per_visitor": "7",
         "input_price": "1.5",
         "output_price": "2",
+        "tools": [tool.pk],
     }
     assert change(acme, **by_name(fields)).status_code == 302
     expected = agents.drafted(acme.agent)

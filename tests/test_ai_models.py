@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 from pytest_django import Settings
@@ -20,12 +21,14 @@ from ai.interface import (
     Delta,
     PromptMessage,
     SourceText,
+    ToolSpec,
+    ToolUse,
 )
 from ai.knowledge_only import KnowledgeModel
 from ai.openai_compatible import OpenAIModel, close_clients
 from ai.openai_embedder import OpenAIEmbedder
 from ai.scripted import ScriptedModel
-from tests.openai_server import OpenAIServer, vector_of
+from tests.openai_server import OpenAIServer, Play, vector_of
 
 SYSTEM = 'Rules.\n<source number="1">\nHow to pay?\nBy card or in cash.\n</source>'
 REQUEST = ChatRequest((PromptMessage("system", SYSTEM), PromptMessage("user", "How do I pay?")))
@@ -283,3 +286,67 @@ def test_builtin_embedder_takes_any_text() -> None:
     for vector in BuiltinEmbedder().embed(["", "!!!", "日本語", "a" * 10_000, "\u0000"]):
         assert len(vector) == 1024
         assert cosine(vector, vector) == pytest.approx(1.0)
+
+
+# --- tools --------------------------------------------------------------------------------------
+
+WEATHER = ToolSpec("weather", "The weather of a place.", {"type": "object", "properties": {}})
+EQUIPPED = replace(REQUEST, tools=(WEATHER,))
+
+
+@pytest.mark.parametrize("style", ["index", "whole", "unnumbered"])
+def test_uses_of_tools_come_whole(server: OpenAIServer, style: str) -> None:
+    """However the provider cuts and numbers them, and several in one answer."""
+    said = [("weather", '{"place": "Казань"}'), ("weather", '{"place": "Moscow"}'), ("time", "")]
+    server.plays.append(Play(said, text="Let me look. ", size=2, style=style))
+    deltas = hear(model(server, "fake-tools"), EQUIPPED)
+    assert text(deltas) == "Let me look. "
+    uses = [use for delta in deltas for use in delta.uses]
+    assert [(use.name, use.arguments) for use in uses] == said
+    assert len({use.id for use in uses}) == 3
+    assert [delta.usage for delta in deltas if delta.usage]
+
+
+def test_a_use_without_an_id_gets_one(server: OpenAIServer) -> None:
+    server.plays.append(Play([("weather", '{"broken": ')], style="nameless"))
+    (use,) = (u for d in hear(model(server, "fake-tools"), EQUIPPED) for u in d.uses)
+    assert (use.id, use.arguments) == ("call_0", '{"broken": ')
+
+
+def test_what_tools_answered_is_sent_as_the_protocol_has_it(server: OpenAIServer) -> None:
+    use = ToolUse("call-0", "weather", "{}")
+    messages = (
+        *REQUEST.messages,
+        PromptMessage("assistant", "", uses=(use,)),
+        PromptMessage("tool", "21 degrees", use_id="call-0"),
+    )
+    deltas = hear(model(server, "fake-tools"), replace(EQUIPPED, messages=messages))
+    assert text(deltas) == "21 degrees"
+    body = server.requests[-1]
+    function = {"name": "weather", "arguments": "{}"}
+    assert body["messages"][-2:] == [
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"id": "call-0", "type": "function", "function": function}],
+        },
+        {"role": "tool", "content": "21 degrees", "tool_call_id": "call-0"},
+    ]
+    assert body["tools"][0]["function"]["name"] == "weather"
+    assert "tool_choice" not in body
+    hear(model(server, "fake-tools"), replace(EQUIPPED, may_use_tools=False))
+    assert server.requests[-1]["tool_choice"] == "none"
+
+
+def test_without_tools_the_request_is_as_it_was(server: OpenAIServer) -> None:
+    server.plays.append(Play([("weather", "{}")], text="By card."))
+    deltas = hear(model(server, "fake-tools"))
+    assert text(deltas) == "By card."
+    assert not any(delta.uses for delta in deltas)
+    assert not {"tools", "tool_choice"} & server.requests[-1].keys()
+
+
+def test_a_model_without_tools_answers_without(server: OpenAIServer) -> None:
+    assert text(hear(model(server, "fake-no-tools"), EQUIPPED)) == "By card or in cash."
+    assert "tools" not in server.requests[-1]
+    assert "tools" in server.requests[-2]

@@ -36,13 +36,24 @@ from hypothesis.stateful import (
 )
 
 import ai
+from ai.interface import ToolUse
 from ai.scripted import ScriptedModel
-from chat import assistant, conversation, events, handoffs, protocol, socket, turns
+from chat import (
+    approvals,
+    assistant,
+    conversation,
+    events,
+    handoffs,
+    protocol,
+    socket,
+    turns,
+)
 from chat.deltas import DeltaPipe
 from chat.heartbeat import heart
 from chat.management.commands.dispatch import dispatch_once
-from chat.models import Chat, ContactRequest, Handoff, Message, Turn
+from chat.models import Chat, ContactRequest, Handoff, Message, ToolCall, Turn
 from operators.tasks import expire_waiting
+from organizations.models import Agent, Tool
 from tests import transcript
 from tests.conftest import build
 from tests.people import Console, Person, Tab
@@ -119,6 +130,16 @@ class Walk(RuleBasedStateMachine):
         """An organization of its own for every walk."""
         Walk.walks += 1
         self.house = build(f"walk-{uuid.uuid4().hex[:12]}")
+        # Nobody is there to be asked: what is confirmed fails, which is told like a success.
+        self.tool = Tool.unscoped.create(
+            organization=self.house.organization,
+            name="book",
+            label="Book a table",
+            url="https://nowhere.invalid/",
+            method="POST",
+            is_changing=True,
+        )
+        Agent.objects.of(self.house.organization).update(tools=[self.tool.pk])
         self.works: list[Work] = []
         anna, boris = uuid.uuid4().hex * 2, uuid.uuid4().hex * 2
         self.tabs = [Tab(self.house, token) for token in (anna, anna, boris)]
@@ -332,6 +353,41 @@ class Walk(RuleBasedStateMachine):
             self.do(work())
             self.settle(False)
 
+    @rule(which=which)
+    def propose_a_change(self, which: int) -> None:
+        """Answer with a call that waits for a person."""
+        if waiting := self.open_turns():
+            turn = waiting[which % len(waiting)]
+
+            async def work() -> None:
+                pipe = DeltaPipe()
+                await assistant.answer(turn.pk, pipe)
+                await pipe.aclose()
+
+            self.model._scripts.clear()
+            self.model.enqueue((ToolUse("call", "book", "{}"),))
+            self.model.enqueue("A colleague ", "must confirm.")
+            self.do(work())
+            self.settle(False)
+
+    def asked_calls(self, *statuses: str) -> list[ToolCall]:
+        rows = ToolCall.objects.of(self.house.organization).filter(status__in=statuses)
+        return list(rows.order_by("pk"))
+
+    @rule(console=consoles, which=which, approve=st.booleans(), hurry=hurry)
+    def decide(self, console: int, which: int, approve: bool, hurry: bool) -> None:
+        if pending := self.asked_calls("pending", "refused"):
+            call = pending[which % len(pending)]
+            person = self.consoles[console]
+            self.do(person.send("decide_call", call_id=call.pk, approve=approve))
+            self.settle(hurry)
+
+    @rule(which=which, hurry=hurry)
+    def make_the_call(self, which: int, hurry: bool) -> None:
+        if approved := self.asked_calls("approved"):
+            self.do(approvals.run(approved[which % len(approved)].pk))
+            self.settle(hurry)
+
     @rule(which=which, hurry=hurry)
     def claim(self, which: int, hurry: bool) -> None:
         if waiting := self.open_turns():
@@ -544,6 +600,11 @@ def tour() -> None:
     one.command(0, "typing", False)
     one.end_work(0, "answer", False)
     one.judge(0, 0, True, False)
+    one.say(0, "How much is it?", False, False)
+    one.propose_a_change(0)
+    one.decide(1, 0, True, False)
+    one.make_the_call(0, False)
+    one.answer_wholly(0)
     one.say(0, "How much is it?", False, False)
     one.answer_wholly(0)
     one.have_it_answered_anew(0, 1, False)

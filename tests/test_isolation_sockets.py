@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 
 from chat import events, protocol
 from chat.consumers import VisitorConsumer
-from chat.models import Chat, ContactRequest
+from chat.models import Chat, ContactRequest, ToolCall
 from operators.consumers import OperatorConsumer
 from organizations.models import Member, User
 from tests.conftest import House
@@ -62,6 +62,7 @@ def foreign_frames(rows: Rows) -> dict[str, dict[str, Any]]:
         "reveal": {**chat, "seq": 1},
         "unmute": chat,
         "regenerate": {**chat, "seq": 2},
+        "decide_call": {"call_id": rows[ToolCall].pk, "approve": True},
     }
 
 
@@ -80,7 +81,12 @@ def test_operator_cannot_touch_anothers_chat(
             await operator.send(type_, **fields)
             if type_ not in ("presence", "typing"):
                 error = await operator.expect("error")
-                assert error["code"] in ("unknown_chat", "unknown_contact", "unknown_member")
+                assert error["code"] in (
+                    "unknown_chat",
+                    "unknown_contact",
+                    "unknown_member",
+                    "unknown_call",
+                )
         await operator.send("watch", chat_id=rows["acme"][Chat].chat_id)
         await operator.expect("watching")
         assert word_of(globex) not in json.dumps(operator.seen)

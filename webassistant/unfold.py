@@ -78,6 +78,7 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Memory"), "neurology", "chat", "memoryfact"),
                     rows(_("Turns"), "receipt_long", "chat", "turn"),
                     rows(_("Handoffs"), "swap_horiz", "chat", "handoff"),
+                    rows(_("Tool calls"), "build_circle", "chat", "toolcall"),
                 ],
             },
             {
@@ -118,6 +119,10 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Agents' versions"), "history", "organizations", "agentversion"),
                     rows(_("Model providers"), "hub", "organizations", "provider"),
                     rows(_("Moderation"), "shield", "organizations", "moderation"),
+                    rows(_("Tools"), "build", "organizations", "tool"),
+                    rows(
+                        _("Context providers"), "cloud_download", "organizations", "contextprovider"
+                    ),
                     rows(_("Members"), "badge", "organizations", "member"),
                     rows(_("At work"), "schedule", "operators", "availability"),
                     rows(_("Organization"), "domain", "organizations", "organization"),

@@ -224,6 +224,7 @@ class ChatAdmin(ReadOnlyAdmin):
             Turn.objects.of(chat.organization)
             .filter(chat=chat)
             .select_related("agent_version__agent")
+            .prefetch_related("tool_calls__decided_by__user")
             .order_by("pk")
         )
         receipts = [
@@ -322,7 +323,7 @@ class TurnAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        (_("Grounds"), {"fields": ["rewritten", "grounds"]}),
+        (_("Grounds"), {"fields": ["rewritten", "grounds", "tools"]}),
         (_("Prompt"), {"fields": ["parts"]}),
         (
             _("For support"),
@@ -377,6 +378,12 @@ class TurnAdmin(ReadOnlyAdmin):
         """What the prompt was made of, and what did not fit."""
         context = {"turn": turn, "parts": receipt.parts_of(turn)}
         return render_to_string("chat/prompt_parts.html", context)
+
+    @admin.display(description=_("tools"))
+    def tools(self, turn: Turn) -> SafeString:
+        """What was called for it, and what came of that."""
+        made = turn.tool_calls.select_related("decided_by__user")
+        return render_to_string("chat/tool_calls.html", {"calls": made})
 
     @admin.display(description=_("grounds"))
     def grounds(self, turn: Turn) -> SafeString:

@@ -5,6 +5,7 @@ from chat.models.handoffs import ContactRequest, Handoff
 from chat.models.memory import MemoryFact
 from chat.models.messages import Message, Note
 from chat.models.people import Customer, Session, Visitor, validate_phone
+from chat.models.tools import ToolCall
 from chat.models.turns import Turn
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Mode",
     "Note",
     "Session",
+    "ToolCall",
     "Turn",
     "Visitor",
     "validate_phone",

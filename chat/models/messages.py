@@ -36,6 +36,9 @@ class Message(OrganizationOwned):
         MUTED = "muted", _("The visitor was muted")
         UNMUTED = "unmuted", _("The visitor may write again")
         CLOSED = "closed", _("The chat was closed")
+        # Of a tool's call that changes something; who holds the chat stays the same.
+        CALL_ASKED = "call_asked", _("A call was put to a person")
+        CALL_DECIDED = "call_decided", _("A call was made, or refused")
 
     chat = models.ForeignKey(Chat, models.CASCADE, related_name="messages", verbose_name=_("chat"))
     seq = models.PositiveIntegerField(_("number"))

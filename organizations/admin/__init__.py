@@ -1,6 +1,6 @@
 """Admin pages of one's own organization, and the bases that keep every page inside it."""
 
-from organizations.admin import agents, moderation, people, providers, widgets
+from organizations.admin import agents, moderation, people, providers, tools, widgets
 from organizations.admin.scoped import OwnFilter, ReadOnlyAdmin, ScopedAdmin
 
 __all__ = [
@@ -11,5 +11,6 @@ __all__ = [
     "moderation",
     "people",
     "providers",
+    "tools",
     "widgets",
 ]

@@ -59,6 +59,7 @@ class AgentAdmin(ScopedAdmin):
             },
         ),
         (_("Knowledge"), {"fields": ["categories", "only_from_sources"]}),
+        (_("Tools"), {"fields": ["tools"]}),
         (_("Memory"), {"fields": ["remembers"]}),
         (_("In the chat"), {"fields": ["greeting", "suggested_questions", "reply_delay"]}),
         (_("People"), {"fields": ["handoff_on"]}),

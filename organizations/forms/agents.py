@@ -15,7 +15,7 @@ from unfold.widgets import (
 
 from organizations import agents
 from organizations.forms.fields import ByLanguageField, FallbacksField
-from organizations.models import Agent, Language, Provider
+from organizations.models import Agent, Language, Provider, Tool
 
 
 class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -54,6 +54,14 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("None chosen: everything."),
     )
 
+    tools = forms.TypedMultipleChoiceField(
+        label=_("Tools"),
+        coerce=int,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text=Agent._meta.get_field("tools").help_text,
+    )
+
     class Meta:
         model = Agent
         fields = ["name", *agents.FIELDS]
@@ -76,10 +84,18 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
         fields: dict[str, Any] = self.fields
         fields["categories"].queryset = agents.categories_of(organization)
         models_url = reverse("admin:organizations_provider_models")
+        fields["tools"].choices = [
+            (tool.pk, f"{tool.label} ({tool.name})")
+            for tool in Tool.objects.of(organization).order_by("label")
+        ]
         rows = Provider.objects.of(organization).order_by("name").values_list("pk", "name")
         fields["fallbacks"].offer([("", _("The server's")), *rows], models_url)
         model = fields["model"].widget
         model.attrs |= {"data-models-url": models_url, "data-provider": "id_provider"}
+
+    def clean_tools(self) -> list[int]:
+        """In one order, so that equal choices are equal settings."""
+        return sorted(self.cleaned_data["tools"])
 
     def settings(self) -> agents.Settings:
         """What was filled in, as drafts are kept. An uploaded picture is stored by this."""

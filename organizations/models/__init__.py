@@ -5,6 +5,7 @@ from organizations.models.languages import Language, default_languages, validate
 from organizations.models.moderation import Moderation
 from organizations.models.people import Member, Organization, User
 from organizations.models.providers import Provider
+from organizations.models.tools import ContextProvider, Tool
 from organizations.models.widgets import (
     TEXTS,
     Widget,
@@ -19,11 +20,13 @@ __all__ = [
     "TEXTS",
     "Agent",
     "AgentVersion",
+    "ContextProvider",
     "Language",
     "Member",
     "Moderation",
     "Organization",
     "Provider",
+    "Tool",
     "User",
     "Widget",
     "default_handoff_on",

@@ -198,6 +198,14 @@ class Agent(OrganizationOwned):
         default=default_handoff_on,
         blank=True,
     )
+    # Ids of `organizations.Tool`; one that is gone, or switched off, is not offered to the model.
+    tools = ArrayField(
+        models.BigIntegerField(),
+        verbose_name=_("tools"),
+        default=list,
+        blank=True,
+        help_text=_("What the model may call for an answer."),
+    )
     greeting = models.JSONField(
         _("greeting"), default=dict, blank=True, validators=[validate_greeting]
     )

@@ -49,8 +49,9 @@ def validate_key(value: str) -> None:
         )
 
 
-def parse_headers(text: str) -> tuple[tuple[str, str], ...]:
-    """`Name: value` lines as pairs; raises ValidationError."""
+def parse_headers(text: str, may_authorize: bool = False) -> tuple[tuple[str, str], ...]:
+    """`Name: value` lines as pairs; raises ValidationError. A model's key has its own field."""
+    ours = OUR_HEADERS - {"authorization"} if may_authorize else OUR_HEADERS
     pairs: dict[str, tuple[str, str]] = {}
     for line in text.splitlines():
         if not line.strip():
@@ -58,7 +59,7 @@ def parse_headers(text: str) -> tuple[tuple[str, str], ...]:
         name, colon, value = (part.strip() for part in line.partition(":"))
         if not colon or not _HEADER.fullmatch(name) or not re.fullmatch(r"[\x20-\x7e]+", value):
             raise ValidationError(_("Write each header as Name: value."), code="header")
-        if name.lower() in OUR_HEADERS:
+        if name.lower() in ours:
             raise ValidationError(
                 _("The header %(name)s is sent by the product itself."),
                 code="our_header",

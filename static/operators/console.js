@@ -6,10 +6,12 @@ import { emptyTranscript, reduce } from "../shared/transcript.js";
 import { el, fill } from "../shared/dom.js";
 import { openAlerts } from "./alerts.js";
 import { actionNodes, dialogueNodes, stateSentence } from "./dialogue.js";
+import { ago } from "./ago.js";
+import { isOpen, withCall } from "./calls.js";
 import { summaryNodes } from "./summary.js";
 import { factNodes } from "./facts.js";
 import { openOutbox } from "./outbox.js";
-import { ago, queueNodes } from "./queue.js";
+import { queueNodes } from "./queue.js";
 
 const TYPING_SHOWN = 5_000;
 const TYPING_EVERY = 3_000;
@@ -22,7 +24,7 @@ const { texts, language } = config;
 const memberId = config.member_id;
 
 /** @type {any} */
-let desk = { waiting: [], held: [], recent: [], contacts: [] };
+let desk = { waiting: [], held: [], recent: [], contacts: [], calls: [] };
 /** @type {any[]} */
 let colleagues = [];
 let transcript = emptyTranscript();
@@ -38,6 +40,8 @@ let notes = [];
 let learnt = new Set();
 /** Hidden messages of the watched chat as they were written. @type {Map<number, string>} */
 let revealed = new Map();
+/** What the assistant wanted to change in the watched chat. @type {import("./calls.js").Call[]} */
+let calls = [];
 let isNote = false;
 let connection = "connecting";
 let sentence = "";
@@ -51,6 +55,8 @@ let commandedAt = 0;
 let wantsComposer = false;
 /** Who waits already: a ring is for the new ones. @type {Set<string>} */
 let known = new Set();
+/** @type {Set<number>} */
+let knownCalls = new Set();
 /** @type {Record<string, string>} */
 const drafts = {};
 /** @type {number | undefined} */
@@ -153,13 +159,20 @@ function onFrame(/** @type {any} */ frame) {
   switch (frame.type) {
     case EVENTS.QUEUE:
       desk = frame;
-      alerts.count(frame.waiting.length);
+      alerts.count(frame.waiting.length + frame.calls.length);
+      for (const call of frame.calls) announceCall(call);
       for (const chat of frame.waiting) if (!known.has(chat.chat_id)) announce(chat);
       known = new Set(frame.waiting.map((/** @type {any} */ chat) => chat.chat_id));
       break;
     case EVENTS.NEW_SUPPORT_REQUEST:
       if (!known.has(frame.chat.chat_id)) announce(frame.chat);
       known.add(frame.chat.chat_id);
+      break;
+    case EVENTS.TOOL_CALL:
+      announceCall(frame.call);
+      if (frame.call.chat_id === current) calls = withCall(calls, frame.call);
+      desk.calls = desk.calls.filter((/** @type {any} */ call) => call.call_id !== frame.call.call_id);
+      if (frame.call.status === "pending") desk.calls = withCall(desk.calls, frame.call);
       break;
     case EVENTS.DESK_MESSAGE:
       hearMessage(frame);
@@ -177,6 +190,7 @@ function onFrame(/** @type {any} */ frame) {
       watchedDesk = frame.desk;
       notes = frame.notes;
       learnt = new Set(frame.learnt);
+      calls = frame.calls;
       break;
     case EVENTS.LEARNT:
       if (frame.chat_id !== current || learnt.has(frame.seq)) return;
@@ -235,6 +249,16 @@ function announce(/** @type {any} */ chat) {
   callTo(fill(texts.new_request, { visitor: chat.title || chat.visitor }), chat.chat_id);
 }
 
+/** A change that waits for a word calls everybody, once; so does one of which nobody knows. */
+function announceCall(/** @type {import("./calls.js").Call} */ call) {
+  if (call.status === "unknown") {
+    callTo(fill(texts.call_lost, { name: call.label }), call.chat_id);
+  } else if (call.status === "pending" && !knownCalls.has(call.call_id)) {
+    callTo(fill(texts.new_call, { name: call.label }), call.chat_id);
+  }
+  knownCalls = new Set([...knownCalls, call.call_id]);
+}
+
 /** Call the operator to a chat: aloud, by a sound, and beyond the page where that is allowed. */
 function callTo(/** @type {string} */ words, /** @type {string} */ chatId) {
   parts.live.textContent = words;
@@ -278,6 +302,7 @@ function open(/** @type {string | null} */ chatId) {
   notes = [];
   learnt = new Set();
   revealed = new Map();
+  calls = [];
   notice = "";
   commandedAt = 0;
   visitorTyping = false;
@@ -312,6 +337,14 @@ function command(/** @type {string} */ type) {
 /** Ask for something of which a second time does no harm. */
 function say(/** @type {object} */ frame) {
   notice = socket.send(frame) ? "" : texts.lost;
+  render();
+}
+
+/** Confirm or refuse a change; the buttons move when it is decided, as above. */
+function decide(/** @type {number} */ callId, /** @type {boolean} */ approve) {
+  if (Date.now() - commandedAt < DOUBLE_CLICK) return;
+  commandedAt = Date.now();
+  notice = socket.send({ type: OPERATOR_COMMANDS.DECIDE_CALL, call_id: callId, approve }) ? "" : texts.lost;
   render();
 }
 
@@ -400,6 +433,7 @@ function draw(/** @type {boolean} */ toEnd) {
       current,
       onOpen: open,
       onHandled: (id) => socket.send({ type: OPERATOR_COMMANDS.HANDLE_CONTACT, contact_id: id }),
+      onDecide: decide,
     }),
   );
 
@@ -445,6 +479,8 @@ function drawChat() {
       language,
       visitorTyping,
       learnt,
+      calls: calls.filter(isOpen),
+      onDecide: decide,
       onLearn(seq) {
         say({ type: OPERATOR_COMMANDS.LEARN, chat_id: current, seq });
       },
@@ -460,7 +496,11 @@ function drawChat() {
   const state = stateSentence(chat, memberId, texts);
   parts.state.textContent = state;
   parts.state.hidden = !state;
-  if (visitor) parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, onOpen: open, onUnmute: () => say({ type: OPERATOR_COMMANDS.UNMUTE, chat_id: current }) }));
+  if (visitor) {
+    const decided = calls.filter((call) => !isOpen(call));
+    const onUnmute = () => say({ type: OPERATOR_COMMANDS.UNMUTE, chat_id: current });
+    parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, calls: decided, onOpen: open, onUnmute }));
+  }
 
   const [reply, note] = kind.children;
   reply.setAttribute("aria-pressed", String(!isNote));

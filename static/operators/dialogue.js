@@ -2,6 +2,7 @@
 
 import { el, fill } from "../shared/dom.js";
 import { draftNodes } from "../shared/prose.js";
+import { callNode } from "./calls.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 /** @typedef {import("../shared/transcript.js").Line} Line */
@@ -13,6 +14,7 @@ import { draftNodes } from "../shared/prose.js";
  * @param {{texts: Record<string, string>, language: string, visitorTyping: boolean,
  *   learnt: Set<number>, onLearn: (seq: number) => void,
  *   revealed: Map<number, string>, onReveal: (seq: number) => void, onRegenerate: (seq: number) => void,
+ *   calls: import("./calls.js").Call[], onDecide: (callId: number, approve: boolean) => void,
  *   onAgain: (clientId: string) => void}} setting
  */
 export function dialogueNodes(
@@ -25,6 +27,8 @@ export function dialogueNodes(
     visitorTyping,
     learnt,
     onLearn,
+    calls,
+    onDecide,
     revealed,
     onReveal,
     onRegenerate,
@@ -138,6 +142,7 @@ export function dialogueNodes(
     nodes.push(lineNode(line));
   }
   place(Infinity);
+  nodes.push(...calls.map((call) => callNode(call, { texts, place: "talk", onDecide })));
 
   if (transcript.draft?.text) {
     nodes.push(

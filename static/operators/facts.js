@@ -1,13 +1,15 @@
 /** The right column: what is known of the visitor. */
 
 import { el, fill } from "../shared/dom.js";
+import { callNode } from "./calls.js";
 
 /**
  * @param {any} visitor a VisitorFacts of the protocol
- * @param {{texts: Record<string, string>, language: string, onOpen: (chatId: string) => void,
+ * @param {{texts: Record<string, string>, language: string,
+ *   calls: import("./calls.js").Call[], onOpen: (chatId: string) => void,
  *   onUnmute: () => void}} setting
  */
-export function factNodes(visitor, { texts, language, onOpen, onUnmute }) {
+export function factNodes(visitor, { texts, language, calls, onOpen, onUnmute }) {
   const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const moment = (/** @type {string} */ value) => (value ? clock.format(new Date(value)) : "");
   const row = (/** @type {string} */ label, /** @type {string | Node} */ value) =>
@@ -50,6 +52,8 @@ export function factNodes(visitor, { texts, language, onOpen, onUnmute }) {
           ...visitor.memory.map((/** @type {any} */ fact) => el("li", { title: moment(fact.since), text: fact.text })),
         )
       : null,
+    calls.length ? el("h3", { text: texts.calls_decided }) : null,
+    ...calls.map((call) => callNode(call, { texts, place: "facts" })),
     el("h3", { text: texts.other_chats }),
     visitor.chats.length
       ? el(

@@ -1,6 +1,8 @@
 /** The left column: who waits, who is held, what is recent. Builds nodes; knows no socket. */
 
-import { el, fill } from "../shared/dom.js";
+import { el } from "../shared/dom.js";
+import { ago } from "./ago.js";
+import { callNode } from "./calls.js";
 
 /**
  * @typedef {object} DeskChat
@@ -19,21 +21,13 @@ import { el, fill } from "../shared/dom.js";
  * @property {string} language
  */
 
-/** How long ago, in words that fit a narrow column. */
-export function ago(/** @type {string} */ moment, /** @type {Record<string, string>} */ texts) {
-  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(moment)) / 1000));
-  if (seconds < 5) return texts.just_now;
-  if (seconds < 60) return fill(texts.seconds, { count: seconds });
-  if (seconds < 24 * 3600) return fill(texts.minutes, { count: Math.round(seconds / 60) });
-  return new Date(moment).toLocaleDateString(document.documentElement.lang);
-}
-
 /**
  * @param {any} desk the last `queue` event
  * @param {{texts: Record<string, string>, memberId: number, current: string | null,
- *   onOpen: (chatId: string) => void, onHandled: (id: number) => void}} setting
+ *   onOpen: (chatId: string) => void, onHandled: (id: number) => void,
+ *   onDecide: (callId: number, approve: boolean) => void}} setting
  */
-export function queueNodes(desk, { texts, memberId, current, onOpen, onHandled }) {
+export function queueNodes(desk, { texts, memberId, current, onOpen, onHandled, onDecide }) {
   const mine = desk.held.filter((/** @type {DeskChat} */ chat) => chat.operator_id === memberId);
   const others = desk.held.filter((/** @type {DeskChat} */ chat) => chat.operator_id !== memberId);
 
@@ -100,6 +94,9 @@ export function queueNodes(desk, { texts, memberId, current, onOpen, onHandled }
       ),
     );
 
+  const call = (/** @type {import("./calls.js").Call} */ one) =>
+    el("li", {}, callNode(one, { texts, place: "desk", onDecide, onOpen }));
+
   const section = (/** @type {string} */ name, /** @type {any[]} */ rows, /** @type {(row: any) => Node} */ make, empty = "") =>
     rows.length || empty
       ? el(
@@ -112,6 +109,7 @@ export function queueNodes(desk, { texts, memberId, current, onOpen, onHandled }
 
   return [
     section("waiting", desk.waiting, item, texts.nobody_waits),
+    section("calls", desk.calls, call),
     section("contacts", desk.contacts, contact),
     section("mine", mine, item),
     section("others", others, item),

@@ -34,7 +34,8 @@ export const OPERATOR_COMMANDS = Object.freeze({
   "LEARN": "learn",
   "REVEAL": "reveal",
   "UNMUTE": "unmute",
-  "REGENERATE": "regenerate"
+  "REGENERATE": "regenerate",
+  "DECIDE_CALL": "decide_call"
 });
 
 export const EVENTS = Object.freeze({
@@ -67,6 +68,7 @@ export const EVENTS = Object.freeze({
   "HANDOFF_SUMMARY": "handoff_summary",
   "VISITOR_MUTED": "visitor_muted",
   "REVEALED": "revealed",
+  "TOOL_CALL": "tool_call",
   "VISITOR_TYPING": "visitor_typing",
   "NOTE": "note",
   "PRESENCE": "presence"

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from chat import conversation, turns
+from chat import approvals, conversation, turns
 
 log = logging.getLogger(__name__)
 
@@ -40,3 +40,4 @@ def dispatch_once() -> None:
         turns.dispatch(waiting)
     for turn_id in turns.exhausted():
         conversation.give_up(turn_id)
+    approvals.sweep()
