@@ -332,8 +332,9 @@ def answer_anew(locked: Chat, seq: int) -> bool:
     """
     lines = Message.objects.of(locked.organization).filter(chat=locked)
     last = lines.exclude(role=Message.Role.SYSTEM).select_related("turn").order_by("-seq").first()
-    is_last = last is not None and last.seq == seq and last.role == Message.Role.ASSISTANT
-    if not is_last or last.turn is None or locked.mode != Mode.AI or turns.open_turn(locked):
+    if last is None or last.seq != seq or last.role != Message.Role.ASSISTANT:
+        return False
+    if last.turn is None or locked.mode != Mode.AI or turns.open_turn(locked):
         return False
     turns.open_anew(locked, last.turn, seq)
     return True

@@ -16,6 +16,7 @@ from ai.scripted import ScriptedModel
 from chat import conversation, handoffs, snapshots, visitor
 from chat.handoffs import Said
 from chat.models import Chat, Message
+from chat.refusals import Refused
 from operators import desk, queue
 from organizations.models import Moderation
 from tests.conftest import House
@@ -310,14 +311,14 @@ def test_only_the_last_answer_and_only_while_the_assistant_is_there(
     model.enqueue("Nine.")
     chat = ask("When do you open?")
     for seq in (1, 3):
-        with pytest.raises(desk.Refused) as refused:
+        with pytest.raises(Refused) as refused:
             desk.regenerate(chat, acme.operator, seq)
         assert refused.value.code == "not_the_last_answer"
     desk.regenerate(chat, acme.operator, 2)
-    with pytest.raises(desk.Refused):
+    with pytest.raises(Refused):
         desk.regenerate(chat, acme.operator, 2)
     desk.accept(chat, acme.operator)
-    with pytest.raises(desk.Refused):
+    with pytest.raises(Refused):
         desk.regenerate(chat, acme.operator, 2)
     desk.close(chat, acme.operator)
     with pytest.raises(desk.ChatClosed):

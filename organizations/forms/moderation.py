@@ -18,17 +18,20 @@ LISTS = ("blocked_words", "masked_words", "topics")
 
 
 def _lines(name: str) -> LinesField:
-    field = Moderation._meta.get_field(name)
     return LinesField(
         longest=LONGEST_WORDS,
         label=_label(name),
-        help_text=field.help_text,
+        help_text=_column(name).help_text,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 5}),
     )
 
 
-def _label(name: str) -> str:
-    return capfirst(Moderation._meta.get_field(name).verbose_name)
+def _column(name: str) -> Any:
+    return Moderation._meta.get_field(name)
+
+
+def _label(name: str) -> Any:
+    return capfirst(_column(name).verbose_name)
 
 
 class ModerationForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -40,7 +43,7 @@ class ModerationForm(forms.ModelForm):  # type: ignore[type-arg]
     linked_sites = SitesField(
         longest=200,
         label=_label("linked_sites"),
-        help_text=Moderation._meta.get_field("linked_sites").help_text,
+        help_text=_column("linked_sites").help_text,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
 

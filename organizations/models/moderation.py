@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from organizations.models.widgets import validate_site
@@ -14,15 +15,15 @@ LONGEST_WORDS = 60
 MOST_WORDS = 300
 
 
-def words_field(label: str, help_text: str) -> ArrayField[list[str], list[str]]:
+def words_field(label: str | Promise, help_text: str | Promise) -> ArrayField[list[str], list[str]]:
     """A list of words and phrases, one in a line of the form."""
     return ArrayField(
         models.CharField(max_length=LONGEST_WORDS),
-        verbose_name=label,
+        verbose_name=label,  # type: ignore[arg-type]
         default=list,
         blank=True,
         size=MOST_WORDS,
-        help_text=help_text,
+        help_text=help_text,  # type: ignore[arg-type]
     )
 
 
