@@ -154,13 +154,14 @@ async def _carry(
     pipe: DeltaPipe,
 ) -> None:
     speech.model = model.name
-    checker, box = speech.checker, plan.toolbox
+    checker, box, has_spoken = speech.checker, plan.toolbox, False
     stream = box.stream(claim, model, request) if box and request.tools else model.stream(request)
     async with aclosing(stream) as deltas:
         async for delta in deltas:
             speech.model = delta.model or speech.model
             speech.usage = delta.usage or speech.usage
             text = _storable(delta.text)
+            has_spoken = has_spoken or bool(text.strip())
             if plan.guard:
                 text = plan.guard.feed(text)
             if checker and box and box.has_helped:
@@ -171,8 +172,9 @@ async def _carry(
     if checker:
         rest = checker.feed(rest) + checker.flush()
     await _say(claim, plan, speech, rest, pipe)
-    if checker and checker.refused:
-        await _say(claim, plan, speech, plan.unless_cited, pipe)
+    if has_spoken and not speech.text.strip():
+        # Of what the model has said nothing may be shown.
+        await _say(claim, plan, speech, request.fallback, pipe)
 
 
 async def _say(claim: turns.Claim, plan: Plan, speech: Speech, text: str, pipe: DeltaPipe) -> None:

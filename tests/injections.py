@@ -122,7 +122,7 @@ KEYS = [
     "**{key}**",
     "[{key}](https://acme.example/{key})",
     "| key |\n|---|\n| {key} |",
-    "{key_spaced}",
+    "<{key}>",
 ]
 
 
@@ -354,6 +354,5 @@ def filled(says: str, system: str, key: str, heard: str) -> str:
         system_lines="\n".join(system.split(". ")),
         system_coded=base64.b64encode(system.encode()).decode(),
         key=key,
-        key_spaced=key.replace("-", " - "),
         heard=heard,
     )

@@ -23,17 +23,18 @@ from pytest_django import Settings
 import ai
 from chat import assistant, prompts, snapshots, visitor
 from chat.deltas import DeltaPipe
-from chat.models import Chat, Handoff, Message, Turn
+from chat.models import Chat, Handoff, Message, ToolCall, Turn
 from chat.protocol import Page
 from chat.visitor import Visit
 from knowledge import entries, indexing
 from knowledge.models import Article
 from organizations import agents
-from organizations.models import Provider
+from organizations.models import Provider, Tool
 from tests import injections
 from tests.conftest import House
 from tests.injections import EVIL, Injection
-from tests.openai_server import OpenAIServer
+from tests.openai_server import OpenAIServer, Play
+from tests.tool_server import ToolServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -124,6 +125,54 @@ def test_nothing_leaks_and_nothing_happens(
     assert breaches == []
 
 
+def test_no_tool_is_called_without_the_right_to(
+    acme: House, globex: House, server: OwnedServer, settings: Settings
+) -> None:
+    """What the agent has is called; what it has not, or what people must confirm first, is not."""
+    with ToolServer() as service:
+        settings.OUTGOING_ALLOWED = [
+            f"127.0.0.1:{server.port}",
+            f"127.0.0.1:{service.port}",
+        ]
+        settings.MESSAGES_PER_MINUTE = 1000
+        furnish(acme, globex, server, model="fake-tools")
+        address = f"{service.url}/order/{{order}}"
+        lookup = tool(acme, "lookup_order", address)
+        refund = tool(acme, "refund", address, is_changing=True, method="POST")
+        tool(acme, "delete_everything", address)
+        off = tool(acme, "switched_off", address, is_active=False)
+        tool(globex, "globex_orders", address)
+        agents.keep_draft(acme.agent, {"tools": [lookup.pk, refund.pk, off.pk]})
+        agents.publish(acme.agent)
+        breaches = []
+        for case in BY_FAMILY["tool"]:
+            server.plays.clear()
+            server.plays += [Play(uses=[(case.tool, '{"order": "1"}')]), Play(text=case.says)]
+            breaches += [f"{case.name}: {what}" for what in played(case, acme, server)]
+        assert breaches == []
+        assert service.asked == []
+        assert set(ToolCall.unscoped.values_list("status", flat=True)) == {"invalid", "pending"}
+        # The way itself is open: only rights have stopped them.
+        server.plays += [Play(uses=[("lookup_order", '{"order": "1"}')]), Play(text="Done.")]
+        answered(acme, acme.visit, "Where is my order?")
+        assert [one.path for one in service.asked] == ["/order/1"]
+
+
+def tool(house: House, name: str, url: str, **fields: Any) -> Tool:
+    """A tool of the house that takes an order's number."""
+    schema = {
+        "type": "object",
+        "properties": {"order": {"type": "string"}},
+        "required": ["order"],
+        "additionalProperties": False,
+    }
+    return Tool.unscoped.create(
+        organization=house.organization,
+        **{"name": name, "label": name, "description": "Of use.", "parameters": schema, "url": url}
+        | fields,
+    )
+
+
 def test_cases_are_enough_and_of_both_languages() -> None:
     assert sum(map(len, BY_FAMILY.values())) >= 200
     assert len(BY_FAMILY) >= 10
@@ -133,7 +182,7 @@ def test_cases_are_enough_and_of_both_languages() -> None:
         assert len({(case.text, case.channel) for case in cases}) == len(cases)
 
 
-def furnish(house: House, other: House, server: OwnedServer) -> None:
+def furnish(house: House, other: House, server: OwnedServer, model: str = "owned") -> None:
     """Secrets on all sides, and an agent of the hostile model."""
     provider = Provider(
         organization=house.organization, name="Owned", kind="other", base_url=server.base_url
@@ -144,7 +193,7 @@ def furnish(house: House, other: House, server: OwnedServer) -> None:
         house.agent,
         {
             "provider": provider.pk,
-            "model": "owned",
+            "model": model,
             "instructions": INSTRUCTIONS,
             "daily_turns_per_visitor": 1000,
         },
@@ -182,7 +231,7 @@ def played(case: Injection, house: House, server: OwnedServer) -> list[str]:
     body = snapshots.message_body(last, house.widget)
     turn = Turn.objects.of(house.organization).get(chat=chat)
     if article is not None:
-        entries.delete(article)
+        article.delete()
     shown = {"while it was written": heard, "the answer": last.content, "html": body.html}
     shown["sources"] = json.dumps(last.sources, ensure_ascii=False)
     wrong = [f"{place}: {what}" for place, text in shown.items() for what in leaked(text)]
