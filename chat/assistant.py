@@ -162,6 +162,7 @@ async def _carry(
             speech.usage = delta.usage or speech.usage
             text = _storable(delta.text)
             if plan.guard:
+                plan.guard.allow(*(box.answers if box else ()))
                 text = plan.guard.feed(text)
             if checker and box and box.has_helped:
                 # What a tool has said is a ground that has no number.

@@ -127,6 +127,18 @@ def test_annoyed_when_nobody_is_there_is_answered_and_offered_the_form(
     assert last(chat).offers_support
 
 
+def test_a_model_that_answers_an_annoyed_visitor_offers_a_person_too(
+    acme: House, ask: Any, model: ScriptedModel
+) -> None:
+    teach(acme, "How can I pay for a tour?", "By card or in cash.")
+    teach(acme, "Which cards do you take for a tour?", "All of them.")
+    close(acme)
+    model.enqueue("By card [1].")
+    chat = ask("You don't understand me, can I pay for a tour with my cards?")
+    assert (chat.mode, last(chat).content[:7]) == ("ai", "By card")
+    assert last(chat).offers_support
+
+
 def said(role: str, text: str = "", **more: Any) -> Said:
     return Said(role, text=text, **more)
 
