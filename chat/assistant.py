@@ -163,6 +163,7 @@ async def _carry(
             text = _storable(delta.text)
             has_spoken = has_spoken or bool(text.strip())
             if plan.guard:
+                plan.guard.allow(*(box.answers if box else ()))
                 text = plan.guard.feed(text)
             if checker and box and box.has_helped:
                 # What a tool has said is a ground that has no number.

@@ -17,7 +17,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -49,6 +49,12 @@ class Chain:
 
     def __init__(self, *filters: Filter) -> None:
         self._filters = filters
+
+    def allow(self, *texts: str) -> None:
+        """Let the rest name the addresses that these texts name."""
+        for one in self._filters:
+            if isinstance(one, Addresses):
+                one.allow(*texts)
 
     def feed(self, text: str) -> str:
         """Through each in turn."""
@@ -103,19 +109,30 @@ _TARGET = re.compile(r"\(((?:[^()\n]|\([^()\n]*\))*)\)")
 
 @dataclass(frozen=True)
 class Allowed:
-    """Where the assistant may point: addresses word for word, and whole hosts."""
+    """Where the assistant may point: what these texts name, word for word, and whole hosts.
 
-    addresses: frozenset[str] = frozenset()
+    The texts are read when the first address is met; most answers have none.
+    """
+
+    texts: tuple[str, ...] = ()
     hosts: frozenset[str] = frozenset()
 
     @classmethod
     def by(cls, texts: Iterable[str], hosts: Iterable[str] = ()) -> Allowed:
         """Everything that these texts name, and these hosts with all below them."""
-        found = (match.group() for text in texts for match in _ADDRESS.finditer(_undressed(text)))
-        keys = {_key(address) for address in found} | {
-            _key(text.strip()) for text in texts if not _SPACE.search(text.strip())
-        }
-        return cls(frozenset(keys - {""}), frozenset(host.lower() for host in hosts if host))
+        return cls(tuple(texts), frozenset(host.lower() for host in hosts if host))
+
+    def and_by(self, texts: Iterable[str]) -> Allowed:
+        """What more texts name, too; the same where they are known."""
+        more = tuple(text for text in texts if text not in self.texts)
+        return Allowed((*self.texts, *more), self.hosts) if more else self
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        """The addresses in the texts, without what makes no difference."""
+        found = [one.group() for text in self.texts for one in _ADDRESS.finditer(_undressed(text))]
+        found += [text for text in self.texts if not _SPACE.search(text.strip())]
+        return frozenset(map(_key, found)) - {""}
 
     def covers(self, address: str) -> bool:
         """Whether the assistant may name this address."""
@@ -132,6 +149,10 @@ class Addresses:
         self._allowed = allowed
         self._tail = ""
         self._begins_line = True
+
+    def allow(self, *texts: str) -> None:
+        """Let the rest name what these texts name, such as what a tool has answered."""
+        self._allowed = self._allowed.and_by(texts)
 
     def feed(self, text: str) -> str:
         """Take more of the text; give what is decided."""

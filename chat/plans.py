@@ -83,9 +83,11 @@ class Plan:
     remembered: tuple[int, ...] = ()
     is_long: bool = False
     # What the model's own words go through; the owner's go as they are.
-    guard: output.Filter | None = None
+    guard: output.Chain | None = None
     # What the model may call; None where it may call nothing.
     toolbox: tools.Toolbox | None = None
+    # There was a reason to call a person, and nobody is there.
+    calls_for_people: bool = False
 
     def outcome(self, text: str, checker: citations.Checker | None) -> Outcome:
         """What is shown beside an answer, and what an owner should know of it."""
@@ -95,6 +97,7 @@ class Plan:
         return Outcome(
             [_shown(source) | {"number": number} for number, source in cited],
             not self.prompt.given
+            or self.calls_for_people
             or (not cited and bool(self.unless_cited or citations.admits_ignorance(text))),
             citations.flags(text, checker),
         )
@@ -236,6 +239,7 @@ def _plan(known: brief.Brief, whole: str | None, given: provided.Given | None) -
         is_long=len(known.history) > summaries.AFTER,
         guard=_guard(known, [*facts, page] if page else facts, sources) if prompt else None,
         toolbox=toolbox,
+        calls_for_people=reason is not None,
     )
 
 
@@ -346,7 +350,7 @@ def _numbered(place: int, kept: int, before: int = 0) -> dict[str, int]:
     return {"number": before + place} if place <= kept else {}
 
 
-def _guard(known: brief.Brief, facts: list[Fact], sources: list[SourceText]) -> output.Filter:
+def _guard(known: brief.Brief, facts: list[Fact], sources: list[SourceText]) -> output.Chain:
     """What the model's words go through before anybody sees them."""
     widget, rules = known.turn.chat.session.widget, known.rules
     given = [text for source in sources for text in (source.title, source.text, source.url)]

@@ -79,6 +79,11 @@ class Toolbox:
     _answers: dict[tuple[str, bytes], str] = field(default_factory=dict)
     _count: int = 0
 
+    @property
+    def answers(self) -> list[str]:
+        """What has come back so far."""
+        return [answer for answer in self._answers.values() if answer]
+
     def equipped(self, request: ChatRequest) -> ChatRequest:
         """The request with the tools and their rules."""
         specs = tuple(

@@ -36,6 +36,7 @@ HOSTILE = [
 MODES = {
     "fake": "quotes and cites the first source of the prompt, or says that it does not know",
     "fake-facts": "finds a fact in each line of the visitor, as memory asks for them",
+    "fake-summary": "sums a dialogue up in three lines, as operators are told of it",
     "fake-slow": "the same, with a pause before each piece",
     "fake-gate": "stops after two pieces until the test calls `open_gate`",
     "fake-broken": "cuts the connection in the middle",
@@ -305,6 +306,9 @@ def _words(body: dict[str, Any]) -> list[str]:
     if body["model"] == "fake-facts":
         said = re.findall(r"^(\d+) user: (.*)$", body["messages"][-1]["content"], re.MULTILINE)
         return [json.dumps([{"text": text, "message": int(seq)} for seq, text in said])]
+    if body["model"] == "fake-summary":
+        *_others, asked = re.findall(r"^user: (.*)$", body["messages"][-1]["content"], re.MULTILINE)
+        return [f"WANTS: {asked}\n", "SAID: nothing else\n", "TRIED: nothing"]
     told = "\n".join(str(m["content"] or "") for m in body["messages"])
     source = re.search(r'<source number="1">\n.*\n([\s\S]*?)\n</source>', told)
     facts = re.search(r"<facts>\n([\s\S]*?)\n</facts>", told)

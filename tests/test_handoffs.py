@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +16,18 @@ from ai.interface import AIError
 from ai.scripted import ScriptedModel
 from chat import conversation, handoffs, snapshots, visitor
 from chat.handoffs import Said
-from chat.models import Chat, Message
+from chat.models import Chat, Handoff, Message
 from chat.refusals import Refused
 from operators import desk, queue
 from organizations.models import Moderation
 from tests.conftest import House
+from tests.openai_server import OpenAIServer
+from tests.processes import started
+from tests.product import wait_until
 from tests.test_chat_assistant import answer, last, teach
 from tests.test_isolation_sockets import operator_client
 from tests.wire import run
+from webassistant.boot import processes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -124,6 +129,18 @@ def test_annoyed_when_nobody_is_there_is_answered_and_offered_the_form(
     close(acme)
     chat = ask("You don't understand me, how can I pay?")
     assert chat.mode == "ai"
+    assert last(chat).offers_support
+
+
+def test_a_model_that_answers_an_annoyed_visitor_offers_a_person_too(
+    acme: House, ask: Any, model: ScriptedModel
+) -> None:
+    teach(acme, "How can I pay for a tour?", "By card or in cash.")
+    teach(acme, "Which cards do you take for a tour?", "All of them.")
+    close(acme)
+    model.enqueue("By card [1].")
+    chat = ask("You don't understand me, can I pay for a tour with my cards?")
+    assert (chat.mode, last(chat).content[:7]) == ("ai", "By card")
     assert last(chat).offers_support
 
 
@@ -236,6 +253,22 @@ def test_the_model_writes_a_better_one_and_consoles_hear_of_it(
     handoff.refresh_from_db()
     assert (handoff.summary["wants"], handoff.summary_model) == ("a refund", "scripted")
     assert "talk to a human" in model.requests[0].messages[1].content
+
+
+def test_a_worker_writes_the_summary_over_the_wire(acme: House, tmp_path: Path) -> None:
+    acme.agent.model = "fake-summary"
+    acme.agent.save()
+    reply = next(process for process in processes.workers(tmp_path) if process.name == "reply")
+    with OpenAIServer() as server:
+        environment = {"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": server.base_url}
+        with started("reply", reply.arguments, tmp_path, **environment):
+            text = "Call an operator: I paid twice"
+            visitor.say(acme.visitor(), acme.visit, text, uuid.uuid4())
+            written = Handoff.objects.of(acme.organization).exclude(summary_model="")
+            wait_until(written.exists, "the summary is written")
+    handoff = written.get()
+    assert handoff.summary == {"wants": text, "said": "nothing else", "tried": "nothing"}
+    assert (handoff.reason, handoff.summary_model) == ("asked", "fake-summary")
 
 
 @pytest.mark.parametrize(

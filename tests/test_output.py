@@ -97,6 +97,13 @@ def test_an_address_of_a_source_with_anything_added_is_another_one() -> None:
     assert whole(links, "https://acme.example/tours?id=7&leak=secret") == output.GAP
 
 
+def test_what_a_tool_has_answered_may_be_named_from_then_on() -> None:
+    one = Chain(links(), words())
+    assert one.feed("https://order.example/7 ") == f"{output.GAP} "
+    one.allow("Your order: https://order.example/7")
+    assert one.feed("https://order.example/7 ") == "https://order.example/7 "
+
+
 def test_a_reference_leads_nowhere() -> None:
     text = "Press [here][1].\n\n[1]: https://evil.test/?q=1\n[2]: <//evil.test>"
     shown = whole(links, text)

@@ -37,6 +37,8 @@ def test_rude_visitor_is_warned_muted_and_let_write_again(
     expect(operator.locator(".said.is-replaced")).to_have_count(1)
     assert trouble(visitor) == []
     visitor.reload()
+    # On a small screen a new page begins with the page.
+    visitor.get_by_role("button", name="Открыть чат").click()
     expect(log).to_contain_text("Вместо этого ответа дан новый.")
 
     for number in range(1, 4):
@@ -55,7 +57,7 @@ def test_rude_visitor_is_warned_muted_and_let_write_again(
     assert trouble(operator, "#console") == []
     operator.get_by_role("button", name="Разрешить писать").press("Enter")
     expect(log).to_contain_text("Вы снова можете писать.")
-    log.get_by_role("button", name="Попробовать").click()
+    log.get_by_role("button", name="Повторить").click()
     expect(log.locator(".is-refused")).to_have_count(0)
     expect(operator.locator(".console-log")).to_contain_text("Алло?")
 
