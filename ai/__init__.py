@@ -7,6 +7,7 @@ import functools
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from django.conf import settings
 
@@ -14,6 +15,7 @@ from ai.builtin_embedder import BuiltinEmbedder
 from ai.fallback import FallbackModel, UnusableModel
 from ai.interface import AIError, ChatModel, ChatRequest, Choice, Connection, Embedder
 from ai.knowledge_only import KnowledgeModel
+from ai.metering import listen
 
 # The vendor's SDK takes 40 MB and half a second to import, so the functions that need it import
 # it; only the workers do, and `warm_up` does it before the first visitor waits.
@@ -31,15 +33,20 @@ def chat_model(first: Choice = THE_SERVERS, fallbacks: Sequence[Choice] = ()) ->
 
     What names no provider is asked at the server's, the one of the environment.
     """
+    choices = named(first, fallbacks)
+    models = [_model(one) for one in choices if has_model() or not _is_servers(one)]
+    return FallbackModel(models) if models else knowledge_model()
+
+
+def named(first: Choice = THE_SERVERS, fallbacks: Sequence[Choice] = ()) -> list[Choice]:
+    """A choice and its fallbacks, each once and under the name that it has at its provider."""
     if not fallbacks and settings.OPENAI_FALLBACK_MODEL and _is_servers(first):
         fallbacks = [Choice(settings.OPENAI_FALLBACK_MODEL)]
-    choices = [choice for choice in (first, *fallbacks) if has_model() or not _is_servers(choice)]
-    models = [_model(choice) for choice in dict.fromkeys(choices)]
-    if not models:
-        return knowledge_model()
-    if len(models) == 1:
-        return models[0]
-    return FallbackModel(models)
+    return list(
+        dict.fromkeys(
+            replace(one, model=one.model or settings.OPENAI_MODEL) for one in (first, *fallbacks)
+        )
+    )
 
 
 def _is_servers(choice: Choice) -> bool:
@@ -47,12 +54,15 @@ def _is_servers(choice: Choice) -> bool:
 
 
 def _model(choice: Choice) -> ChatModel:
-    name = choice.model or settings.OPENAI_MODEL
+    model: ChatModel
     if choice.problem:
-        return UnusableModel(name, choice.problem)
-    from ai.openai_compatible import OpenAIModel
+        model = UnusableModel(choice.model, choice.problem)
+    else:
+        from ai.openai_compatible import OpenAIModel
 
-    return OpenAIModel(name, choice.connection or servers_connection())
+        model = OpenAIModel(choice.model, choice.connection or servers_connection())
+    model.provider = choice.provider
+    return model
 
 
 def servers_connection() -> Connection:
@@ -107,7 +117,7 @@ async def _whole(model: ChatModel, request: ChatRequest, seconds: float) -> str:
 async def collected(model: ChatModel, request: ChatRequest, seconds: float) -> str:
     """The whole answer, within so many seconds; raises AIError."""
     try:
-        async with asyncio.timeout(seconds), aclosing(model.stream(request)) as deltas:
+        async with asyncio.timeout(seconds), aclosing(listen(model, request)) as deltas:
             return "".join([delta.text async for delta in deltas])
     except TimeoutError:
         raise AIError(

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID, uuid4
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,11 @@ class SourceText:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens as the provider counted them."""
+    """Tokens as the provider counted them; the cached ones are part of the prompt's."""
 
     prompt_tokens: int
     completion_tokens: int
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,23 @@ class Delta:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A model that was asked once, for the accounts and the receipt.
+
+    `provider` is the caller's own name for it; `code` says how it failed, and is empty for a whole
+    answer. `is_estimated`: the provider did not count, so the tokens are ours.
+    """
+
+    model: str
+    provider: int | None = None
+    usage: Usage = Usage(0, 0)
+    is_estimated: bool = False
+    code: str = ""
+    milliseconds: int = 0
+    key: UUID = field(default_factory=uuid4)
+
+
+@dataclass(frozen=True)
 class ChatRequest:
     """A prompt, and the grounds and the honest fallback for an answer without a model."""
 
@@ -90,6 +109,8 @@ class ChatRequest:
     tools: tuple[ToolSpec, ...] = ()
     # False: the model has called enough, and is to say what it knows now.
     may_use_tools: bool = True
+    # Every model that was asked with it, as `ai.metering` writes them down.
+    calls: list[Call] = field(default_factory=list, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -112,12 +133,14 @@ class Connection:
 class Choice:
     """A model to ask: its name (empty: the server's) at a provider (None: the server's).
 
-    `problem` is the code of what keeps it from being asked at all.
+    `problem` is the code of what keeps it from being asked at all; `provider` is the caller's own
+    name for the provider, which calls are written down under.
     """
 
     model: str = ""
     connection: Connection | None = None
     problem: str = ""
+    provider: int | None = None
 
 
 class AIError(Exception):
@@ -146,6 +169,10 @@ class ChatModel(ABC):
     """Answers a prompt piece by piece."""
 
     name: str
+    # The caller's own name for the provider, None: the server's.
+    provider: int | None = None
+    # Whether it writes its calls down by itself, or is none that is paid for.
+    keeps_account: bool = False
 
     @abstractmethod
     def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:

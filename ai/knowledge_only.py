@@ -15,6 +15,7 @@ class KnowledgeModel(ChatModel):
     """Streams the first source's answer; `delay` is the pause between words, in seconds."""
 
     name = NAME
+    keeps_account = True
 
     def __init__(self, delay: float = 0.0) -> None:
         self.delay = delay

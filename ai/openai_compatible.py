@@ -29,6 +29,7 @@ from ai.tool_protocol import UseParts, tool_options, wire_message
 # A provider without keys (Ollama, vLLM) still wants a header; the SDK refuses an empty key.
 NO_KEY = "none"
 MAX_LINE = 1024 * 1024
+MOST_TOKENS = 100_000_000
 MAX_CONNECTIONS = 1000
 KEEPALIVE_SECONDS = 50.0
 # How long the end of a stream is waited for, once the answer is whole.
@@ -180,6 +181,7 @@ async def _deltas(chunks: Chunks, parts: UseParts | None = None) -> AsyncGenerat
         delta, ended, is_done = _taken(lines, parts)
         finished = finished or ended
         if delta:
+            chunks.spoke()
             yield delta
         if is_done:
             await chunks.read_out()
@@ -202,14 +204,16 @@ class Chunks:
         self._chunks, self._silence = chunks, silence
         self._loop = asyncio.get_running_loop()
         self._reader: asyncio.Task[Any] | None = None
-        self._since = 0.0
-        self._is_silent = False
+        self._since = self._waited = 0.0
+        self._has_spoken = self._is_silent = False
         self._timer = self._loop.call_later(silence, self._look)
 
     async def read(self) -> bytes | None:
         """The next chunk, or None at the end."""
         reader = self._reader = asyncio.current_task()
         self._since = self._loop.time()
+        if not self._has_spoken:
+            self._waited = 0.0
         try:
             return await anext(self._chunks)
         except StopAsyncIteration:
@@ -226,6 +230,14 @@ class Chunks:
             ) from error
         finally:
             self._reader = None
+            self._waited += self._loop.time() - self._since
+
+    def spoke(self) -> None:
+        """A word was among what was read: from now on only words end a silence.
+
+        Before the first one a provider that is busy thinking may show with anything that it lives.
+        """
+        self._has_spoken, self._waited = True, 0.0
 
     async def read_out(self) -> None:
         """Read to the end, which leaves the connection to the next answer."""
@@ -241,7 +253,7 @@ class Chunks:
     def _look(self) -> None:
         left = self._silence
         if self._reader is not None:
-            left += self._since - self._loop.time()
+            left += self._since - self._loop.time() - self._waited
             if left <= 0:
                 self._is_silent = True
                 self._reader.cancel()
@@ -258,7 +270,10 @@ def _taken(lines: list[bytes], parts: UseParts | None = None) -> tuple[Delta | N
         data = line[5:].strip()
         if data == b"[DONE]":
             return _joined(text, usage, model), finished, True
-        delta, ended = _parse(data, parts)
+        try:
+            delta, ended = _parse(data, parts)
+        except (AttributeError, KeyError, TypeError, IndexError):
+            raise AIError("The model sent odd JSON.", code="ai_broken", retryable=True) from None
         finished = finished or ended
         if delta:
             text += delta.text
@@ -281,11 +296,7 @@ def _parse(data: bytes, parts: UseParts | None = None) -> tuple[Delta | None, bo
     if chunk.get("error"):
         raise AIError("The model failed in the middle.", code="ai_broken", retryable=True)
     usage = chunk.get("usage")
-    counted = (
-        Usage(int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0))
-        if isinstance(usage, dict)
-        else None
-    )
+    counted = _counted(usage) if isinstance(usage, dict) else None
     choices = chunk.get("choices") or []
     if not choices:
         return (Delta(usage=counted, model=chunk.get("model") or "") if counted else None), False
@@ -297,6 +308,24 @@ def _parse(data: bytes, parts: UseParts | None = None) -> tuple[Delta | None, bo
     if not text and not counted:
         return None, ended
     return Delta(text=text, usage=counted, model=chunk.get("model") or ""), ended
+
+
+def _counted(usage: dict[str, Any]) -> Usage | None:
+    """What the provider counted; None where it makes no sense, or is more than any model takes."""
+    details = usage.get("prompt_tokens_details")
+    # OpenAI's and OpenRouter's name for it, and DeepSeek's.
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    cached = usage.get("prompt_cache_hit_tokens") if cached is None else cached
+    try:
+        prompt, answer, known = (
+            int(value or 0)
+            for value in (usage.get("prompt_tokens"), usage.get("completion_tokens"), cached)
+        )
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if not 0 <= prompt <= MOST_TOKENS or not 0 <= answer <= MOST_TOKENS:
+        return None
+    return Usage(prompt, answer, min(max(known, 0), prompt))
 
 
 def _refused_option(error: BadRequestError, body: dict[str, Any]) -> str | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 
 from openai import APIError, OpenAI
 
-from ai.interface import AIError, Embedder
+from ai import metering
+from ai.interface import AIError, Call, Embedder, Usage
 from ai.openai_compatible import NO_KEY, _translated
+from ai.tokens import estimate
 
 DIMENSIONS = 1024
 BATCH = 64
@@ -36,6 +39,7 @@ class OpenAIEmbedder(Embedder):
         return vectors
 
     def _batch(self, texts: list[str]) -> list[list[float]]:
+        began = time.monotonic()
         # The SDK asks for base64 unless told otherwise, which not every provider speaks.
         try:
             if self._asks_dimensions:
@@ -48,6 +52,16 @@ class OpenAIEmbedder(Embedder):
                 )
         except APIError as error:
             raise _translated(error) from error
+        usage = answer.usage
+        counted = usage.prompt_tokens if usage else sum(map(estimate, texts))
+        metering.tell(
+            Call(
+                model=self.name,
+                usage=Usage(counted, 0),
+                is_estimated=not usage,
+                milliseconds=round((time.monotonic() - began) * 1000),
+            )
+        )
         rows = sorted(answer.data, key=lambda row: row.index)
         if len(rows) != len(texts):
             raise AIError("Some texts were not embedded.", code="ai_broken", retryable=True)

@@ -6,6 +6,8 @@ Made without the vendor's SDK, which is large and which the web processes do wit
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
 import httpx2
@@ -21,6 +23,10 @@ SECONDS = 20.0
 MOST_BYTES = 5 * 1024 * 1024
 MOST_MODELS = 2000
 LONGEST_NAME = 120
+MILLION = Decimal(1_000_000)
+SMALLEST = Decimal("0.000001")
+# A list with more than this for a million tokens is not one of prices.
+DEAREST = Decimal(1_000_000)
 
 
 def models(connection: Connection) -> list[str]:
@@ -31,6 +37,47 @@ def models(connection: Connection) -> list[str]:
         raise trouble.not_compatible()
     names = {row.get("id") for row in rows[:MOST_MODELS] if isinstance(row, dict)}
     return sorted(n for n in names if isinstance(n, str) and 0 < len(n) <= LONGEST_NAME)
+
+
+@dataclass(frozen=True)
+class ListedPrice:
+    """Of a million tokens, in US dollars."""
+
+    input: Decimal
+    cached: Decimal | None
+    output: Decimal
+
+
+def prices(connection: Connection) -> dict[str, ListedPrice]:
+    """The prices of the provider's models, where its list has any (OpenRouter's); raises AIError.
+
+    A price that is none, or below zero (which means that it varies), is left out.
+    """
+    said = _ask(connection, "GET", "models")
+    rows = said.get("data") if isinstance(said, dict) else None
+    if not isinstance(rows, list):
+        raise trouble.not_compatible()
+    found = {}
+    for row in rows[:MOST_MODELS]:
+        listed = row.get("pricing") if isinstance(row, dict) else None
+        if not isinstance(listed, dict) or not isinstance(row.get("id"), str):
+            continue
+        given, answered = _price(listed.get("prompt")), _price(listed.get("completion"))
+        if given is not None and answered is not None:
+            cached = _price(listed.get("input_cache_read"))
+            found[row["id"]] = ListedPrice(given, cached, answered)
+    return found
+
+
+def _price(value: Any) -> Decimal | None:
+    """A price of one token as one of a million."""
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        return None
+    try:
+        price = (Decimal(str(value)) * MILLION).quantize(SMALLEST, ROUND_HALF_UP)
+    except InvalidOperation:
+        return None
+    return price if 0 <= price < DEAREST else None
 
 
 def try_model(connection: Connection, name: str) -> None:

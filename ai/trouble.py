@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from ai.interface import AIError
 from outgoing import Refused
@@ -82,7 +85,14 @@ def _no_trust() -> AIError:
 
 
 def _seconds(value: str | None) -> float | None:
-    try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
+    """`Retry-After`: seconds, or a date; neither: as if it was not sent."""
+    if not value:
         return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

@@ -12,13 +12,25 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import InterfaceError, OperationalError
+from django.db.models.functions import Coalesce
 
-from ai.interface import AIError, ChatModel, ChatRequest, Usage
-from chat import conversation, events, followups, memory, provided, summaries, turns
+from ai.interface import AIError, ChatModel, ChatRequest
+from ai.metering import listen
+from chat import (
+    accounts,
+    conversation,
+    events,
+    followups,
+    ledger,
+    memory,
+    provided,
+    summaries,
+    turns,
+)
 from chat.citations import Checker
 from chat.database import in_database
 from chat.deltas import DeltaPipe
@@ -42,7 +54,6 @@ class Speech:
 
     text: str = ""
     model: str = ""
-    usage: Usage | None = None
     first_text_at: float | None = None
     # None: the owner's own words are said, which cite nothing.
     checker: Checker | None = None
@@ -61,18 +72,14 @@ async def answer(turn_id: int, pipe: DeltaPipe) -> None:
         return
     if claim is None:
         return
+    bill = ledger.Bill()
     try:
-        plan, given = await _patiently(prepare, claim), None
-        if isinstance(plan, provided.Wanted):
-            given = await provided.ask(plan)
-            plan = await _patiently(prepare, claim, None, given)
-        if isinstance(plan, Unclear):
-            whole = await followups.rewritten(plan.model, plan.follow_up)
-            plan = await _patiently(prepare, claim, whole, given)
-        if isinstance(plan, HandOver):
-            await _patiently(conversation.hand_over, claim, plan.reason)
-        elif isinstance(plan, Plan):
-            await _attempt(claim, plan, pipe)
+        try:
+            await _work(claim, bill, pipe)
+        finally:
+            # Whatever has become of the attempt, what it has asked for is to be paid.
+            if bill.is_open:
+                await _patiently(bill.settle)
     except Lost:
         log.info("turn %s: attempt %s is void", turn_id, claim.attempt)
     except AIError as error:
@@ -86,6 +93,23 @@ async def answer(turn_id: int, pipe: DeltaPipe) -> None:
         await _patiently(_fail, claim, type(error).__name__, True, None)
 
 
+async def _work(claim: turns.Claim, bill: ledger.Bill, pipe: DeltaPipe) -> None:
+    plan, given = await _patiently(prepare, claim, None, None, bill), None
+    if isinstance(plan, provided.Wanted):
+        given = await provided.ask(plan)
+        plan = await _patiently(prepare, claim, None, given, bill)
+    if isinstance(plan, Unclear):
+        asked = bill.of(accounts.Purpose.REWRITE)
+        whole = await followups.rewritten(plan.model, plan.follow_up, asked)
+        plan = await _patiently(prepare, claim, whole, given, bill)
+    if isinstance(plan, HandOver):
+        if plan.error:
+            await _patiently(turns.record, claim, error=plan.error)
+        await _patiently(conversation.hand_over, claim, plan.reason)
+    elif isinstance(plan, Plan):
+        await _attempt(claim, plan, bill, pipe)
+
+
 async def _claim(turn_id: int) -> turns.Claim | None:
     while True:
         claim = await _patiently(turns.claim, turn_id)
@@ -95,7 +119,7 @@ async def _claim(turn_id: int) -> turns.Claim | None:
         await asyncio.sleep(min(claim.seconds, 10.0) + 0.001)
 
 
-async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
+async def _attempt(claim: turns.Claim, plan: Plan, bill: ledger.Bill, pipe: DeltaPipe) -> None:
     """Speak, and save what was said. A model that fails before its first word is stood in for."""
     speech = Speech()
     if plan.prompt:
@@ -117,7 +141,7 @@ async def _attempt(claim: turns.Claim, plan: Plan, pipe: DeltaPipe) -> None:
         await _speak(claim, replace(plan, guard=None), model, request, speech, pipe)
     if not speech.text.strip():
         raise AIError("The model said nothing.", code="ai_empty", retryable=True)
-    saved = await _patiently(_save, claim, plan, speech)
+    saved = await _patiently(_save, claim, plan, bill, speech)
     if not saved:
         raise Lost
     await _patiently(_remember, plan)
@@ -155,11 +179,10 @@ async def _carry(
 ) -> None:
     speech.model = model.name
     checker, box, has_spoken = speech.checker, plan.toolbox, False
-    stream = box.stream(claim, model, request) if box and request.tools else model.stream(request)
+    stream = box.stream(claim, model, request) if box and request.tools else listen(model, request)
     async with aclosing(stream) as deltas:
         async for delta in deltas:
             speech.model = delta.model or speech.model
-            speech.usage = delta.usage or speech.usage
             text = _storable(delta.text)
             has_spoken = has_spoken or bool(text.strip())
             if plan.guard:
@@ -265,23 +288,25 @@ def _keeper() -> _Keeper:
     return _keepers.setdefault(asyncio.get_running_loop(), _Keeper())
 
 
-def _save(claim: turns.Claim, plan: Plan, speech: Speech) -> bool:
+def _save(claim: turns.Claim, plan: Plan, bill: ledger.Bill, speech: Speech) -> bool:
     """Write the receipt and the answer; False when the turn is no longer ours."""
+    bill.settle()
     now = time.monotonic()
     timings = plan.timings | {
         "first_text": milliseconds(speech.started_at, speech.first_text_at or now),
         "total": milliseconds(speech.started_at, now),
     }
-    usage = speech.usage
     outcome = plan.outcome(speech.text, speech.checker)
-    receipt = {
+    receipt: dict[str, Any] = {
         "model": speech.model[:120],
-        "prompt_tokens": usage.prompt_tokens if usage else None,
-        "completion_tokens": usage.completion_tokens if usage else None,
-        "cost": plan.cost(usage),
+        # What the bill has not counted took nothing.
+        "prompt_tokens": Coalesce("prompt_tokens", 0),
+        "completion_tokens": Coalesce("completion_tokens", 0),
         "timings": timings,
         "flags": outcome.flags,
     }
+    if plan.limit:
+        receipt["error"] = f"limit_{plan.limit}"
     if not turns.record(claim, **receipt):
         return False
     message = conversation.answer(

@@ -8,15 +8,27 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import orjson
 from django.db import connection, models
+from django.utils import timezone
 
-from chat import handoffs, moderation, prompts, turns
+from chat import accounts, handoffs, moderation, prompts, turns
 from chat.models import Chat, Session, ToolCall, Turn
-from organizations.models import Agent, ContextProvider, Organization, Provider, Tool, Widget
+from organizations import health
+from organizations.models import (
+    Agent,
+    ContextProvider,
+    ModelHealth,
+    Organization,
+    Provider,
+    Tool,
+    Widget,
+)
 
 M = TypeVar("M", bound=models.Model)
 
@@ -43,7 +55,8 @@ class Brief:
     `strictness` how many times more tokens than were estimated the last prompt was counted as;
     `lately` what was said and what came of it; `rules` those of moderation; `tools` what the agent
     may call, `calls` the last changes that people were asked about in this chat,
-    `context_providers` who is asked for facts.
+    `context_providers` who is asked for facts; `ip` the visitor's, shortened; `prices` and
+    `health` those of the models.
     """
 
     turn: Turn
@@ -59,6 +72,9 @@ class Brief:
     tools: list[Tool]
     calls: list[ToolCall]
     context_providers: list[ContextProvider]
+    ip: str = ""
+    prices: accounts.Prices = field(default_factory=dict)
+    health: health.Rows = field(default_factory=dict)
 
 
 def read(claim: turns.Claim) -> Brief | None:
@@ -66,7 +82,12 @@ def read(claim: turns.Claim) -> Brief | None:
     with connection.cursor() as cursor:
         cursor.execute(
             _statement(),
-            {"turn": claim.turn_id, "attempt": claim.attempt, "token": claim.token},
+            {
+                "turn": claim.turn_id,
+                "attempt": claim.attempt,
+                "token": claim.token,
+                "zone": timezone.get_default_timezone_name(),
+            },
         )
         row = cursor.fetchone()
     if row is None:
@@ -78,7 +99,7 @@ def read(claim: turns.Claim) -> Brief | None:
     widget.organization = agent.organization = organization
     turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
     question, history, settings, done_today, providers, *more = values
-    memory, counted, lately, rules, tools, calls, sites = more
+    memory, counted, lately, rules, tools, calls, sites, ip, prices, failing = more
     return Brief(
         turn=turn,
         question=question,
@@ -93,6 +114,22 @@ def read(claim: turns.Claim) -> Brief | None:
         tools=[Tool(**one) for one in orjson.loads(tools)],
         calls=[ToolCall(**one) for one in orjson.loads(calls)],
         context_providers=[ContextProvider(**one) for one in orjson.loads(sites)],
+        ip=ip,
+        prices={(one[0], one[1]): _price(*one[2:]) for one in orjson.loads(prices)},
+        health={(one[0], one[1]): _health(one) for one in orjson.loads(failing)},
+    )
+
+
+def _price(given: str, cached: str | None, answered: str) -> accounts.Price:
+    known = None if cached is None else Decimal(cached)
+    return accounts.Price(Decimal(given), known, Decimal(answered))
+
+
+def _health(row: list[Any]) -> ModelHealth:
+    provider, model, pk, failures, until = row
+    moment = datetime.fromisoformat(until) if until else None
+    return ModelHealth(
+        pk=pk, provider_id=provider, model=model, failures=failures, open_until=moment
     )
 
 
@@ -159,7 +196,7 @@ SELECT %(columns)s,
         JOIN chat_chat talk ON talk.session_id = visit.id
         JOIN chat_turn done ON done.chat_id = talk.id
         WHERE visit.visitor_id = session.visitor_id AND done.status = 'done'
-          AND done.created_at >= date_trunc('day', statement_timestamp(), 'UTC')
+          AND done.created_at >= date_trunc('day', statement_timestamp(), %%(zone)s)
     ),
     coalesce((
         SELECT json_agg(json_build_object(
@@ -179,10 +216,12 @@ SELECT %(columns)s,
         ) AS remembered
     ), '[]')::text,
     (
-        SELECT prompt_tokens / nullif((prompt_parts ->> 'estimated')::float8, 0)
-            * (prompt_parts ->> 'strictness')::float8
-        FROM chat_turn WHERE chat_id = chat.id AND prompt_tokens > 0
-        ORDER BY id DESC LIMIT 1
+        SELECT call.prompt_tokens / nullif((last.prompt_parts ->> 'estimated')::float8, 0)
+            * (last.prompt_parts ->> 'strictness')::float8
+        FROM chat_turn last JOIN chat_modelcall call ON call.turn_id = last.id
+        WHERE last.chat_id = chat.id AND call.purpose = 'answer' AND call.code = ''
+          AND call.prompt_tokens > 0 AND NOT call.is_estimated
+        ORDER BY last.id DESC, call.id LIMIT 1
     ),
     %(lately)s,
     %(rules)s,
@@ -202,6 +241,18 @@ SELECT %(columns)s,
         SELECT json_agg(to_json(site) ORDER BY site.id) FROM organizations_contextprovider site
         WHERE site.organization_id = turn.organization_id AND site.is_active
           AND (site.agent_id = agent.id OR site.agent_id IS NULL)
+    ), '[]')::text,
+    coalesce((SELECT host(ip) FROM chat_visitor WHERE id = session.visitor_id), ''),
+    coalesce((
+        SELECT json_agg(json_build_array(
+            provider_id, model, input_price::text, cached_price::text, output_price::text
+        ))
+        FROM organizations_modelprice WHERE organization_id = turn.organization_id
+    ), '[]')::text,
+    coalesce((
+        SELECT json_agg(json_build_array(provider_id, model, id, failures, open_until))
+        FROM organizations_modelhealth
+        WHERE organization_id = turn.organization_id AND (failures > 0 OR open_until IS NOT NULL)
     ), '[]')::text
 FROM chat_turn turn
 JOIN chat_chat chat ON chat.id = turn.chat_id

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import ai
-from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
+from ai.interface import AIError, Call, ChatModel, ChatRequest, PromptMessage
 from chat.prompts import Line
 
 log = logging.getLogger(__name__)
@@ -174,13 +174,25 @@ def better(plain: Outcome, whole: Outcome) -> bool:
     return (whole.is_sure, whole.best) >= (plain.is_sure, plain.best)
 
 
-async def rewritten(model: ChatModel, follow_up: FollowUp) -> str:
+async def rewritten(model: ChatModel, follow_up: FollowUp, calls: list[Call] | None = None) -> str:
     """The question made whole by the model; by rule where it fails, or does not do as it is told.
 
-    Never raises AIError, and never takes longer than REWRITE_SECONDS.
+    Never raises AIError, and never takes longer than REWRITE_SECONDS. `calls` hears what it took.
     """
+    request = asking(follow_up, calls)
+    try:
+        words = await ai.collected(model, request, REWRITE_SECONDS)
+    except AIError as error:
+        log.info("a question was made whole by rule: %s", error.code)
+        return follow_up.combined
+    said = " ".join(words.split()).strip("\"'«»“” ")
+    return said if said and len(said) <= LONGEST and _words(said) else follow_up.combined
+
+
+def asking(follow_up: FollowUp, calls: list[Call] | None = None) -> ChatRequest:
+    """What the model is asked."""
     lines = "\n".join(f"{line.role}: {_inert(line.text[:LINE])}" for line in follow_up.dialogue)
-    request = ChatRequest(
+    return ChatRequest(
         messages=(
             PromptMessage("system", SYSTEM),
             PromptMessage(
@@ -190,14 +202,8 @@ async def rewritten(model: ChatModel, follow_up: FollowUp) -> str:
         ),
         temperature=0.0,
         max_tokens=80,
+        calls=[] if calls is None else calls,
     )
-    try:
-        words = await ai.collected(model, request, REWRITE_SECONDS)
-    except AIError as error:
-        log.info("a question was made whole by rule: %s", error.code)
-        return follow_up.combined
-    said = " ".join(words.split()).strip("\"'«»“” ")
-    return said if said and len(said) <= LONGEST and _words(said) else follow_up.combined
 
 
 def _words(text: str) -> list[str]:

@@ -22,9 +22,10 @@ from redis import RedisError
 
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
-from chat import events, intents, moderation, prompts, snapshots
+from ai.metering import listen
+from chat import events, intents, ledger, moderation, prompts, snapshots
 from chat.database import in_database
-from chat.models import Chat, Handoff, Message
+from chat.models import Chat, Handoff, Message, ModelCall
 from chat.moderation import Rules
 from chat.protocol import HandoffSummary
 from organizations import providers
@@ -223,13 +224,15 @@ async def write(handoff_id: int) -> bool:
     found = await in_database(_material, handoff_id)
     if found is None:
         return False
-    model, request = found
+    model, request, bill = found
     try:
         text = await asyncio.wait_for(_said_by(model, request), SECONDS)
     except (AIError, TimeoutError) as error:
         code = error.code if isinstance(error, AIError) else "ai_timeout"
         log.warning("handoff %s: no summary by the model: %s", handoff_id, code)
         return False
+    finally:
+        await in_database(bill.settle)
     summary = parsed(text)
     if summary is None:
         log.warning("handoff %s: the model's summary has another form", handoff_id)
@@ -238,10 +241,10 @@ async def write(handoff_id: int) -> bool:
 
 
 async def _said_by(model: ChatModel, request: ChatRequest) -> str:
-    return "".join([delta.text async for delta in model.stream(request)])
+    return "".join([delta.text async for delta in listen(model, request)])
 
 
-def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest] | None:
+def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest, ledger.Bill] | None:
     handoff = (
         Handoff.unscoped.filter(pk=handoff_id, ended_at=None, summary_model="")
         .select_related("organization", "chat__organization", "chat__session__widget__agent")
@@ -263,7 +266,12 @@ def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest] | None:
         PromptMessage("system", SYSTEM.format(language=language)),
         PromptMessage("user", f"<dialogue>\n{dialogue}\n</dialogue>"),
     )
-    return model, ChatRequest(messages=messages, temperature=0.0, max_tokens=300)
+    bill = ledger.Bill(ledger.account_of(handoff.organization, widget.agent))
+    asked = bill.of(ModelCall.Purpose.SUMMARY)
+    request = ChatRequest(messages=messages, temperature=0.0, max_tokens=300, calls=asked)
+    if bill.reserve([(model.provider, model.name)], messages, request.max_tokens):
+        return None
+    return model, request, bill
 
 
 def parsed(text: str) -> Summary | None:

@@ -7,9 +7,10 @@ and have it forgotten, operators see it, owners and operators mend it in the adm
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,8 +21,8 @@ from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
-from chat import private
-from chat.models import Chat, MemoryFact, Message, Mode, Visitor
+from chat import ledger, private
+from chat.models import Chat, MemoryFact, Message, Mode, ModelCall, Visitor
 from chat.models.memory import LONGEST
 from chat.prompts import Line
 from organizations import providers
@@ -91,7 +92,9 @@ def _learn_from(chat: Chat) -> int:
         MemoryFact.of_person(visitor, chat.session.customer).values_list("text", flat=True)
     )
     try:
-        found = by_model(model, lines, known)
+        account = ledger.account_of(chat.organization, agent)
+        ask = functools.partial(ledger.whole, account, ModelCall.Purpose.EXTRACTION)
+        found = by_model(model, lines, known, ask)
     except AIError as error:
         log.info("chat %s was not looked through: %s", chat.chat_id, error.code)
         if error.retryable:
@@ -119,7 +122,12 @@ def _asked(lines: Iterable[Line]) -> set[int]:
     return {line.seq for line in lines if line.role == Message.Role.USER}
 
 
-def by_model(model: ChatModel, lines: Sequence[Line], known: Sequence[str]) -> list[Found]:
+def by_model(
+    model: ChatModel,
+    lines: Sequence[Line],
+    known: Sequence[str],
+    ask: Callable[[ChatModel, ChatRequest, float], str] = ai.whole,
+) -> list[Found]:
     """What a model finds to be kept, checked; raises AIError."""
     said = "\n".join(f"{line.seq} {line.role}: {_inert(line.text)[:LINE]}" for line in lines)
     before = "\n".join(f"- {_inert(text)}" for text in known) or "(nothing)"
@@ -131,7 +139,7 @@ def by_model(model: ChatModel, lines: Sequence[Line], known: Sequence[str]) -> l
         temperature=0.0,
         max_tokens=500,
     )
-    return checked(ai.whole(model, request, SECONDS), _asked(lines), known)
+    return checked(ask(model, request, SECONDS), _asked(lines), known)
 
 
 def checked(said: str, asked: Collection[int], known: Iterable[str] = ()) -> list[Found]:

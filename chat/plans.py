@@ -13,8 +13,11 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 import ai
-from ai.interface import ChatModel, ChatRequest, SourceText, Usage
+from ai.fallback import FallbackModel
+from ai.interface import Call, ChatModel, ChatRequest, Choice, SourceText, Usage
+from ai.metering import listening
 from chat import (
+    accounts,
     brief,
     calls,
     citations,
@@ -22,6 +25,7 @@ from chat import (
     followups,
     handoffs,
     intents,
+    ledger,
     output,
     prompts,
     provided,
@@ -30,15 +34,16 @@ from chat import (
     turns,
 )
 from chat.context import Fact
-from chat.models import Handoff
+from chat.models import Handoff, Turn
 from knowledge import markdown, retrieval
-from organizations import providers
+from organizations import health, providers
 
 # A question this short, asked on a page that knows the answer, is about that page.
 SHORT_QUESTION = 5
 QUOTE = 300
 NOTHING_ASKED = "(The visitor has asked nothing new.)"
-MILLION = Decimal(1_000_000)
+# The limit that is of answers and not of what they take, on receipts.
+ANSWERS = "answers"
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class HandOver:
     """Do not answer: give the chat to people, for this reason."""
 
     reason: Handoff.Reason
+    # For the receipt, where there is more to say than the reason.
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class Plan:
     offers_support: bool
     grounds: turns.Grounds
     timings: dict[str, int]
-    prices: tuple[Decimal | None, Decimal | None]
+    account: accounts.Account
     prompt: prompts.Prompt | None = None
     unless_cited: str = ""
     remembered: tuple[int, ...] = ()
@@ -88,6 +95,8 @@ class Plan:
     toolbox: tools.Toolbox | None = None
     # There was a reason to call a person, and nobody is there.
     calls_for_people: bool = False
+    # Whose limit keeps the model from being asked, as the receipt names it.
+    limit: str = ""
 
     def outcome(self, text: str, checker: citations.Checker | None) -> Outcome:
         """What is shown beside an answer, and what an owner should know of it."""
@@ -103,12 +112,10 @@ class Plan:
         )
 
     def cost(self, usage: Usage | None) -> Decimal | None:
-        """The price of the answer, where the owner has said what tokens cost."""
-        input_price, output_price = self.prices
-        if usage is None or input_price is None or output_price is None:
+        """The price of an answer of the model, where one is known."""
+        if usage is None:
             return None
-        paid = usage.prompt_tokens * input_price + usage.completion_tokens * output_price
-        return (paid / MILLION).quantize(Decimal("0.000001"))
+        return self.account.cost(Call(self.model.name, self.model.provider, usage))
 
 
 @dataclass(frozen=True)
@@ -123,18 +130,27 @@ Prepared = Plan | HandOver | Unclear | provided.Wanted
 
 
 def prepare(
-    claim: turns.Claim, whole: str | None = None, given: provided.Given | None = None
+    claim: turns.Claim,
+    whole: str | None = None,
+    given: provided.Given | None = None,
+    bill: ledger.Bill | None = None,
 ) -> Prepared | None:
     """Read everything an answer needs. None when the turn is no longer the claimer's.
 
     `whole` is the question as a model has made it whole, `given` what context providers have said.
+    The bill is opened for the turn, and what the model may take is held on it.
     """
+    bill = bill or ledger.Bill()
     began = time.monotonic()
     known = brief.read(claim)
     if known is None or known.turn.epoch != known.turn.chat.epoch:
         return None
-    with translation.override(known.turn.chat.session.language):
-        plan = _plan(known, whole, given)
+    bill.account = account_of(known)
+    with translation.override(known.turn.chat.session.language), listening() as searches:
+        try:
+            plan = _plan(known, whole, given, bill)
+        finally:
+            bill.of(accounts.Purpose.EMBEDDING).extend(searches)
     if isinstance(plan, Plan):
         plan.timings.update(queued=claim.queued, prepared=milliseconds(began, time.monotonic()))
     return plan
@@ -145,24 +161,46 @@ def milliseconds(start: float, end: float) -> int:
     return round((end - start) * 1000)
 
 
-def _plan(known: brief.Brief, whole: str | None, given: provided.Given | None) -> Prepared:
+def account_of(known: brief.Brief) -> accounts.Account:
+    """Who pays for the turn."""
+    turn = known.turn
+    return accounts.Account(
+        organization=turn.chat.organization,
+        day=accounts.day_of(turn.created_at),
+        agent=turn.chat.session.widget.agent,
+        turn=turn.pk,
+        attempt=turn.attempt,
+        visitor=turn.chat.session.visitor_id,
+        ip=known.ip,
+        prices=known.prices,
+        health=known.health,
+    )
+
+
+def _plan(
+    known: brief.Brief,
+    whole: str | None,
+    given: provided.Given | None,
+    bill: ledger.Bill | None = None,
+) -> Prepared:
+    bill = bill or ledger.Bill()
     if not known.question and known.calls:
-        return _report(known)
+        return _report(known, bill)
     question, chat = known.question, known.turn.chat
     session, widget = chat.session, chat.session.widget
     agent = widget.agent
     reason = handoffs.before_answering(question, known.lately, agent, known.rules)
     if reason and widget.is_open():
         return HandOver(reason)
-    if known.done_today >= agent.daily_turns_per_visitor and (
-        limit := handoffs.at_limit(known.lately, agent, widget)
-    ):
-        return HandOver(limit)
+    if _is_done_for_today(known) and (people := handoffs.at_limit(known.lately, agent, widget)):
+        return HandOver(people, error=f"limit_{ANSWERS}")
     page = context.page_fact(chat)
     asked = context.asked_lines(page, question) if page else {}
     fixed = _fixed_answer(known, reason)
     alone = ai.knowledge_model()
-    model = ai.chat_model(*providers.models_of(agent, known.providers))
+    chosen = _choices(known)
+    model = _moved_on(ai.chat_model(chosen[0], chosen[1:]), known.turn)
+    asked_models = [(one.provider, one.model) for one in chosen if not one.problem]
     if given is None and known.context_providers and not fixed:
         at_hand = provided.at_hand(known.context_providers, question, chat)
         if isinstance(at_hand, provided.Wanted):
@@ -172,7 +210,9 @@ def _plan(known: brief.Brief, whole: str | None, given: provided.Given | None) -
     # What the page answers is about the page, however short it is asked.
     follow_up = None if asked or fixed else followups.of(question, known.history)
     if follow_up and whole is None and model.name != alone.name:
-        return Unclear(model, follow_up)
+        rewriting = followups.asking(follow_up)
+        if not bill.reserve(asked_models, rewriting.messages, rewriting.max_tokens):
+            return Unclear(model, follow_up)
     began = time.monotonic()
     found = retrieval.search(chat.organization, question, agent=agent, language=session.language)
     rewritten = ""
@@ -200,12 +240,13 @@ def _plan(known: brief.Brief, whole: str | None, given: provided.Given | None) -
     # the answer has to say so; of the dialogue before, only a follow-up tells.
     is_bare = agent.only_from_sources and not spoken and not _goes_on(known, follow_up is not None)
     tells = page or known.settings or given.background or known.tools or known.calls
-    if is_bare and not tells:
-        says_alone = True
+    says_alone = says_alone or (is_bare and not tells)
+    says_alone = says_alone or (bool(spoken) and _is_last_try(known.turn))
     facts = [*facts, *given.background]
     toolbox = None
     if known.tools and not says_alone:
         toolbox = tools.Toolbox(known.turn, {one.name: one for one in known.tools}, known.calls)
+        toolbox.asked = bill.of(accounts.Purpose.TOOLS)
     prompt = None if says_alone else _prompt(known, sources, facts, page, toolbox)
     request = alone_request
     if prompt:
@@ -220,6 +261,17 @@ def _plan(known: brief.Brief, whole: str | None, given: provided.Given | None) -
         request = tools.with_earlier(request, known.calls)
     if toolbox:
         request = toolbox.equipped(request)
+    limit = ANSWERS if fixed and _is_done_for_today(known) else ""
+    if prompt:
+        rounds = tools.MAX_ROUNDS + 1 if toolbox else 1
+        room = toolbox.tokens if toolbox else 0
+        limit = bill.reserve(asked_models, request.messages, request.max_tokens, room, rounds)
+        request = replace(request, calls=bill.of(accounts.Purpose.ANSWER))
+    if limit and not fixed:
+        if not spoken and (people := handoffs.at_limit(known.lately, agent, widget)):
+            return HandOver(people, error=f"limit_{limit}")
+        request = alone_request if spoken else replace(alone_request, fallback=_beyond_limits())
+        prompt = toolbox = None
     return Plan(
         chat_id=chat.chat_id,
         epoch=known.turn.epoch,
@@ -232,7 +284,8 @@ def _plan(known: brief.Brief, whole: str | None, given: provided.Given | None) -
         ),
         grounds=_receipt(known, found, facts, page, prompt, rewritten[:1000], toolbox),
         timings={"search": searched},
-        prices=(agent.input_price, agent.output_price),
+        account=bill.account or account_of(known),
+        limit=limit,
         prompt=prompt,
         unless_cited=fallback if is_bare else "",
         remembered=tuple(known.memory) if prompt else (),
@@ -243,7 +296,7 @@ def _plan(known: brief.Brief, whole: str | None, given: provided.Given | None) -
     )
 
 
-def _report(known: brief.Brief) -> Plan:
+def _report(known: brief.Brief, bill: ledger.Bill) -> Plan:
     """Nobody has asked anything: tell what became of what people had to confirm."""
     agent, alone = known.turn.chat.session.widget.agent, ai.knowledge_model()
     news = [call for call in known.calls if (call.told_seq or 0) >= known.turn.from_seq]
@@ -254,20 +307,53 @@ def _report(known: brief.Brief) -> Plan:
         temperature=agent.temperature,
         max_tokens=agent.max_tokens,
         top_p=agent.top_p,
+        calls=bill.of(accounts.Purpose.ANSWER),
     )
+    request = tools.reporting(tools.with_earlier(request, known.calls))
+    chosen = _choices(known)
+    models = [(one.provider, one.model) for one in chosen if not one.problem]
+    limit = bill.reserve(models, request.messages, request.max_tokens)
     return Plan(
         chat_id=known.turn.chat.chat_id,
         epoch=known.turn.epoch,
-        model=ai.chat_model(*providers.models_of(agent, known.providers)),
-        request=tools.reporting(tools.with_earlier(request, known.calls)),
+        model=alone if limit else ai.chat_model(chosen[0], chosen[1:]),
+        request=alone_request if limit else request,
         stand_in=(alone, alone_request),
         shown_sources=[],
         offers_support=False,
         grounds=turns.Grounds(prompt_version=_prompt_version(None), agent_version=agent.version_id),
         timings={"search": 0},
-        prices=(agent.input_price, agent.output_price),
+        account=bill.account or account_of(known),
+        limit=limit,
         guard=_guard(known, [], []),
     )
+
+
+def _choices(known: brief.Brief) -> list[Choice]:
+    """The agent's models in order; those that keep failing are marked."""
+    wanted = providers.models_of(known.turn.chat.session.widget.agent, known.providers)
+    return health.usable(ai.named(*wanted), known.health)
+
+
+def _moved_on(model: ChatModel, turn: Turn) -> ChatModel:
+    """After a failure in mid-sentence the next model begins."""
+    if isinstance(model, FallbackModel) and turn.error.startswith("ai_"):
+        return model.after(turn.failures)
+    return model
+
+
+def _is_last_try(turn: Turn) -> bool:
+    """Whether models have failed so often that what is known is better said without them."""
+    return turn.failures >= turns.MAX_FAILURES - 1 and turn.error.startswith("ai_")
+
+
+def _is_done_for_today(known: brief.Brief) -> bool:
+    most = known.turn.chat.session.widget.agent.daily_turns_per_visitor
+    return known.done_today >= most
+
+
+def _beyond_limits() -> str:
+    return _("That was a lot of questions for one day. A person can help you further.")
 
 
 def _prompt_version(toolbox: tools.Toolbox | None) -> str:
@@ -382,8 +468,8 @@ def _fixed_answer(known: brief.Brief, reason: Handoff.Reason | None) -> str:
         return widget.greeting(language) or _("Hello! What would you like to know?")
     if intents.is_thanks(question):
         return _("You are welcome! Ask me anything else.")
-    if known.done_today >= widget.agent.daily_turns_per_visitor:
-        return _("That was a lot of questions for one day. A person can help you further.")
+    if _is_done_for_today(known):
+        return _beyond_limits()
     return ""
 
 

@@ -7,9 +7,10 @@ the beginning of the dialogue in the prompt moves seldom.
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from celery import current_app
@@ -18,8 +19,8 @@ from redis import RedisError
 
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
-from chat import citations
-from chat.models import Chat, Message
+from chat import citations, ledger
+from chat.models import Chat, Message, ModelCall
 from chat.prompts import Line
 from organizations import providers
 
@@ -98,13 +99,21 @@ def _made(chat: Chat, block: Sequence[Line]) -> str:
     model = ai.chat_model(*providers.models_of(agent, providers.of(chat.organization)))
     if model.name != ai.knowledge_model().name:
         try:
-            return by_model(model, chat.summary, block, chat.session.language)
+            account = ledger.account_of(chat.organization, agent)
+            ask = functools.partial(ledger.whole, account, ModelCall.Purpose.SUMMARY)
+            return by_model(model, chat.summary, block, chat.session.language, ask)
         except AIError as error:
             log.info("chat %s is summarised by rule: %s", chat.chat_id, error.code)
     return by_rule(chat.summary, block)
 
 
-def by_model(model: ChatModel, before: str, block: Sequence[Line], language: str) -> str:
+def by_model(
+    model: ChatModel,
+    before: str,
+    block: Sequence[Line],
+    language: str,
+    ask: Callable[[ChatModel, ChatRequest, float], str] = ai.whole,
+) -> str:
     """The summary in a model's words; raises AIError, too where it says nothing."""
     lines = "\n".join(
         f"{line.role}: {_inert(citations.without(line.text))[:LINE]}" for line in block
@@ -121,7 +130,7 @@ def by_model(model: ChatModel, before: str, block: Sequence[Line], language: str
         temperature=0.0,
         max_tokens=500,
     )
-    said = ai.whole(model, request, SECONDS).replace("\0", "").strip()
+    said = ask(model, request, SECONDS).replace("\0", "").strip()
     if not said:
         raise AIError("The model said nothing.", code="ai_empty", retryable=True)
     return _bounded(said)

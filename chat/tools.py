@@ -15,7 +15,17 @@ from typing import Any
 
 import orjson
 
-from ai.interface import ChatModel, ChatRequest, Delta, PromptMessage, ToolSpec, ToolUse, Usage
+from ai.interface import (
+    Call,
+    ChatModel,
+    ChatRequest,
+    Delta,
+    PromptMessage,
+    ToolSpec,
+    ToolUse,
+    Usage,
+)
+from ai.metering import listen
 from ai.tokens import estimate
 from chat import calls, turns
 from chat.database import in_database
@@ -76,6 +86,8 @@ class Toolbox:
     earlier: Sequence[ToolCall] = ()
     has_proposed: bool = False
     has_helped: bool = False
+    # The calls of the model that tools have made needful.
+    asked: list[Call] = field(default_factory=list)
     _answers: dict[tuple[str, bytes], str] = field(default_factory=dict)
     _count: int = 0
 
@@ -111,7 +123,10 @@ class Toolbox:
             words, spent_before = "", spent
             uses: tuple[ToolUse, ...] = ()
             asked = replace(request, may_use_tools=may_use)
-            async with aclosing(model.stream(asked)) as deltas:
+            if round_:
+                # The rounds that tools make are booked apart.
+                asked = replace(asked, calls=self.asked)
+            async with aclosing(listen(model, asked)) as deltas:
                 async for delta in deltas:
                     uses += delta.uses
                     if delta.usage:

@@ -32,7 +32,9 @@ FIELDS = (
     *("avatar", "instructions", "tone", "languages", "greeting", "suggested_questions"),
     *("provider", "model", "fallbacks", "temperature", "top_p", "max_tokens", "reply_delay"),
     *("context_window", "only_from_sources", "remembers", "tools"),
-    *("handoff_on", "daily_turns_per_visitor", "input_price", "output_price"),
+    *("handoff_on", "daily_turns_per_visitor"),
+    *("daily_tokens_per_visitor", "daily_cost_per_visitor"),
+    *("daily_tokens_per_ip", "daily_cost_per_ip", "daily_tokens", "daily_cost"),
 )
 # Which shelves of knowledge it may use; those are rows of another package.
 CATEGORIES = "categories"

@@ -56,6 +56,7 @@ OWNER = OPERATOR | _grants(
     organizations__moderation=KEEP,
     organizations__tool=ALL,
     organizations__contextprovider=ALL,
+    organizations__modelprice=ALL,
     knowledge__faqentry=ALL,
     knowledge__article=ALL,
     knowledge__document=ALL,
@@ -71,6 +72,7 @@ OWNER = OPERATOR | _grants(
     chat__visitor=("view", "change", "delete"),
     chat__customer=ALL,
     operators__availability=EDIT,
+    chat__modelcall=VIEW,
 )
 
 # Who runs the server but belongs to no organization sets organizations up, and sees nothing of

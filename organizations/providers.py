@@ -32,6 +32,10 @@ SENTENCES: dict[str, Promise] = {
         "The stored key cannot be read: ENCRYPTION_KEYS is not what it was sealed with. "
         "Bring that key back, or enter the provider's key again."
     ),
+    "stopped": _("It was stopped before its end."),
+    "ai_empty": _("The model said nothing."),
+    "ai_too_long": _("The model did not come to an end and was cut off."),
+    "ai_circuit_open": _("The model has failed too often of late and is left alone for a while."),
     "ai_provider_off": _("The provider is switched off."),
     "ai_provider_gone": _("The provider has been deleted."),
     "ai_no_server_model": _("The server has no model of its own (OPENAI_API_KEY is not set)."),
@@ -82,8 +86,8 @@ def choice(provider_id: int | None, model: str, known: Mapping[int, Provider]) -
     if provider is None:
         return Choice(model, problem="ai_provider_gone")
     if not provider.is_active:
-        return Choice(model, problem="ai_provider_off")
+        return Choice(model, problem="ai_provider_off", provider=provider_id)
     try:
-        return Choice(model, connection(provider))
+        return Choice(model, connection(provider), provider=provider_id)
     except sealing.Unreadable:
-        return Choice(model, problem="ai_key_unreadable")
+        return Choice(model, problem="ai_key_unreadable", provider=provider_id)

@@ -13,12 +13,14 @@ import hashlib
 import json
 import random
 import re
+import ssl
 import struct
 import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
@@ -42,14 +44,33 @@ MODES = {
     "fake-broken": "cuts the connection in the middle",
     "fake-error": "sends an error object in the middle",
     "fake-429": "is busy, with Retry-After",
+    "fake-429-date": "is busy, with a date of this moment in Retry-After",
+    "fake-429-long": "is busy for an hour",
+    "fake-429-plain": "is busy, and does not say for how long",
     "fake-quota": "has no money left, and says so as OpenAI does",
     "fake-402": "has no money left, and says so as OpenRouter and DeepSeek do",
     "fake-odd": "answers with an object that is none of the protocol",
     "fake-500": "is out of order",
+    "fake-503": "is out of order for a while",
+    "fake-400": "takes no such request",
     "fake-401": "refuses the key",
+    "fake-403": "refuses the country",
+    "fake-408": "was waiting too long itself",
     "fake-404": "does not know itself",
     "fake-hang": "accepts and never answers",
     "fake-silent": "begins and never goes on",
+    "fake-once": "is out of order the first time, and then answers",
+    "fake-cut": "cuts the connection before it has begun",
+    "fake-thinking": "says that it lives, and never a word",
+    "fake-drip": "begins, and then only says that it lives",
+    "fake-json": "sends what is no JSON",
+    "fake-shape": "sends JSON of a shape that the protocol has not",
+    "fake-lines": "sends lines that are none of an event stream",
+    "fake-html": "answers with a web page",
+    "fake-huge": "never comes to an end",
+    "fake-line": "sends one line that has no end",
+    "fake-uncounted": "answers, and does not count its tokens",
+    "fake-cached": "answers, and had half of the prompt in its cache",
     "fake-empty": "answers with nothing",
     "fake-hostile": "answers with markup that must never run",
     "fake-old": "refuses stream_options, as older servers do",
@@ -57,6 +78,19 @@ MODES = {
     "fake-no-tools": "refuses tools, as some local models do",
     "fake-tools": "calls tools as `plays` say, then repeats what the last of them answered",
     "fake-<ttft ms>-<tokens a second>-<tokens>": "a paced stream of numbered words",
+}
+# As OpenRouter lists them: of one token, in dollars.
+PRICES: dict[str, Any] = {
+    "fake": {"prompt": "0.0000025", "completion": "0.00001", "input_cache_read": "0.00000125"},
+    "fake-slow": {"prompt": "0", "completion": "0"},
+    "fake-old": {"prompt": "-1", "completion": "-1"},
+    "fake-new": {"prompt": "a lot", "completion": None},
+    "fake-empty": ["free"],
+}
+ODD_STREAMS = {
+    "fake-json": b'data: {"choices": [{"delta": {"content": "By\n\n',
+    "fake-shape": b'data: {"choices": ["By card."]}\n\ndata: [DONE]\n\n',
+    "fake-lines": b"By card or in cash.\n\nAnd thank you.\n\n",
 }
 _PACED = re.compile(r"^fake-(\d+)-(\d+)-(\d+)$")
 
@@ -94,8 +128,9 @@ class Play:
 class OpenAIServer:
     """The server in a thread of its own; use it as a context manager."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self.port = port
+        self._tls = tls
         self.requests: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
         # The only key that is taken; empty: any.
@@ -114,7 +149,7 @@ class OpenAIServer:
     @property
     def base_url(self) -> str:
         """What OPENAI_BASE_URL is set to."""
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
 
     def __enter__(self) -> OpenAIServer:
         self._thread.start()
@@ -152,7 +187,7 @@ class OpenAIServer:
         application.router.add_route("*", "/elsewhere/{rest:.*}", self._elsewhere)
         self._runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls)
         await site.start()
         self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
 
@@ -172,7 +207,9 @@ class OpenAIServer:
     async def _models(self, request: web.Request) -> web.Response:
         if refusal := self._wrong_key(request):
             return refusal
-        data = [{"id": name, "object": "model", "owned_by": "test"} for name in MODES]
+        data: list[Any] = [{"id": name, "object": "model", "owned_by": "test"} for name in MODES]
+        for row in data:
+            row |= {"pricing": PRICES[row["id"]]} if row["id"] in PRICES else {}
         return web.json_response({"object": "list", "data": data})
 
     async def _complete(self, request: web.Request) -> web.StreamResponse:
@@ -186,6 +223,11 @@ class OpenAIServer:
         refusal = _refusal(mode, body)
         if refusal:
             return refusal
+        if mode == "fake-once" and [one["model"] for one in self.requests].count(mode) == 1:
+            return _refused(500, "out of order")
+        if mode == "fake-html":
+            page = "<!doctype html><title>Sign in to the network</title>"
+            return web.Response(text=page, content_type="text/html")
         if mode == "fake-odd":
             return web.json_response({"answer": "yes"})
         if mode == "fake-hang":
@@ -216,6 +258,17 @@ class OpenAIServer:
             await response.write(_event(body, choices=[choice], **more))
 
         await response.write(b": keep-alive\r\n\r\n" if mode == "fake-hostile" else b"")
+        if mode == "fake-cut":
+            response._req.transport.close()  # type: ignore[union-attr]
+            return response
+        if mode in ODD_STREAMS:
+            await response.write(ODD_STREAMS[mode])
+            return response
+        while mode == "fake-line":
+            await response.write(b"data: " + b"a" * 64 * 1024)
+        while mode == "fake-thinking":
+            await response.write(b": processing\n\n")
+            await asyncio.sleep(0.02)
         await send({"role": "assistant", "content": ""}, unknown_field={"a": [1]})
         if mode == "fake-tools" and self.plays:
             play = self.plays.popleft()
@@ -239,6 +292,11 @@ class OpenAIServer:
             if mode == "fake-error" and count == 3:
                 await response.write(b'data: {"error": {"message": "overloaded"}}\n\n')
                 return response
+            while mode == "fake-drip":
+                await response.write(b": processing\n\n")
+                await asyncio.sleep(0.02)
+            while mode == "fake-huge":
+                await send({"content": "again and again "})
             if mode == "fake-silent" and count == 1:
                 await asyncio.Event().wait()
             if mode == "fake-gate" and count == 2:
@@ -246,7 +304,8 @@ class OpenAIServer:
                 await self._gate.wait()
                 self._gate.clear()
         await send({}, "stop")
-        if (body.get("stream_options") or {}).get("include_usage"):
+        wants_usage = (body.get("stream_options") or {}).get("include_usage")
+        if wants_usage and mode != "fake-uncounted":
             await response.write(_event(body, choices=[], usage=_usage(body, count)))
         await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
@@ -320,13 +379,29 @@ def _words(body: dict[str, Any]) -> list[str]:
     return re.findall(r"\S+\s*", text)
 
 
-def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
-    def refuse(status: int, message: str, **headers: str) -> web.Response:
-        content = {"error": {"message": message, "type": "test", "code": None}}
-        return web.json_response(content, status=status, headers=headers)
+def _refused(status: int, message: str, **headers: str) -> web.Response:
+    content = {"error": {"message": message, "type": "test", "code": None}}
+    return web.json_response(content, status=status, headers=headers)
 
+
+def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
+    refuse = _refused
     if mode == "fake-429":
         return refuse(429, "busy", **{"Retry-After": "2"})
+    if mode == "fake-429-date":
+        return refuse(429, "busy", **{"Retry-After": formatdate(usegmt=True)})
+    if mode == "fake-429-long":
+        return refuse(429, "busy", **{"Retry-After": "3600"})
+    if mode == "fake-429-plain":
+        return refuse(429, "busy")
+    if mode == "fake-503":
+        return refuse(503, "overloaded")
+    if mode == "fake-400":
+        return refuse(400, "messages: too many")
+    if mode == "fake-403":
+        return refuse(403, "Country, region, or territory not supported")
+    if mode == "fake-408":
+        return refuse(408, "timeout")
     if mode == "fake-quota":
         return refuse(429, "You exceeded your current quota, please check your plan and billing.")
     if mode == "fake-402":
@@ -346,12 +421,14 @@ def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
     return None
 
 
-def _usage(body: dict[str, Any], completion: int) -> dict[str, int]:
+def _usage(body: dict[str, Any], completion: int) -> dict[str, Any]:
     prompt = sum(len(m["content"].split()) for m in body["messages"])
+    cached = prompt // 2 if body["model"] == "fake-cached" else 0
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": cached},
     }
 
 

@@ -17,7 +17,9 @@ from chat.models import (
     Handoff,
     MemoryFact,
     Message,
+    ModelCall,
     Note,
+    Reservation,
     Session,
     ToolCall,
     Turn,
@@ -42,8 +44,11 @@ from operators.models import Availability
 from organizations.models import (
     Agent,
     AgentVersion,
+    Budget,
     ContextProvider,
     Member,
+    ModelHealth,
+    ModelPrice,
     Moderation,
     Provider,
     Tool,
@@ -82,13 +87,24 @@ def fill(house: House) -> Rows:
         row.refresh_from_db()
     house.widget.agent = house.agent
     AgentVersion.objects.of(house.organization).update(note=word, settings={"model": word})
-    add(Provider, name=word, kind="other", base_url=f"https://{word}.example/v1")
+    provider = add(Provider, name=word, kind="other", base_url=f"https://{word}.example/v1")
     # In the model's words and the people's, and in an address.
     site = f"https://{word}.example/"
     tool = add(Tool, name=word, label=word, description=word, url=site, keep=word)
     add(ContextProvider, name=word, agent=house.agent, url=site, words=[word])
 
     add(Moderation, blocked_words=[word], topics=[word])
+    add(ModelPrice, provider=provider, model=word, input_price=1, output_price=2)
+    add(
+        ModelHealth,
+        provider=provider,
+        model=word,
+        error="ai_timeout",
+        since=timezone.now(),
+        failed_at=timezone.now(),
+    )
+    today = timezone.localdate()
+    budget = add(Budget, scope="agent", key=str(house.agent.pk), since=today, tokens=3)
 
     category = add(Category, name=word)
     category.agents.add(house.agent)
@@ -162,6 +178,18 @@ def fill(house: House) -> Rows:
         model=word,
         sources=[{"title": word, "score": 1}],
     )
+    add(
+        ModelCall,
+        key=uuid.uuid4(),
+        turn=turn,
+        agent=house.agent,
+        provider=provider,
+        purpose="answer",
+        model=word,
+        prompt_tokens=3,
+        day=today,
+    )
+    add(Reservation, turn=turn, attempt=1, tokens=1, cost=0, budgets=[budget.pk])
     line = {"chat": chat, "content": word}
     add(Message, **line, seq=1, role="user", sender=visitor.sender, client_id=uuid.uuid4())
     add(Message, **line, seq=2, role="assistant", sender="assistant", turn=turn, model=word)

@@ -215,8 +215,12 @@ def test_every_setting_is_in_a_version_and_back_again(acme: House, server: OpenA
         "categories": [shelf.pk],
         "handoff_on": ["error"],
         "daily_turns_per_visitor": "7",
-        "input_price": "1.5",
-        "output_price": "2",
+        "daily_tokens_per_visitor": "5000",
+        "daily_cost_per_visitor": "0.5",
+        "daily_tokens_per_ip": "50000",
+        "daily_cost_per_ip": "5",
+        "daily_tokens": "500000",
+        "daily_cost": "50",
         "tools": [tool.pk],
     }
     assert change(acme, **by_name(fields)).status_code == 302
@@ -264,6 +268,16 @@ def test_bad_value_is_refused(acme: House, fields: dict[str, Any], name: str) ->
     assert acme.agent.draft is None
 
 
+def test_form_shows_the_fallbacks_that_are_stored(acme: House) -> None:
+    fallbacks = [{"provider": None, "model": name} for name in ("second", "third")]
+    agents.keep_draft(acme.agent, {"fallbacks": fallbacks})
+    address = reverse("admin:organizations_agent_change", args=[acme.agent.pk])
+    form = client_of(acme.owner).get(address).context["adminform"].form
+    rows = form["fallbacks"].field.widget.get_context("fallbacks", form["fallbacks"].value(), {})
+    shown = [model["value"] for _provider, model in rows["widget"]["rows"]]
+    assert shown == ["second", "third", None, None]
+
+
 def test_words_that_differ_are_marked(acme: House) -> None:
     before = {"instructions": "Answer briefly and kindly."}
     after = {"instructions": "Answer kindly."}
@@ -279,18 +293,20 @@ def test_migration_publishes_what_was_there(acme: House) -> None:
     shelf = Category.unscoped.create(organization=acme.organization, name="Tours")
     shelf.agents.add(acme.agent)
     AgentVersion.objects.of(acme.organization).delete()
-    Agent.fallback_model = "old-fallback"  # type: ignore[attr-defined]
+    former = {"fallback_model": "old-fallback", "input_price": None, "output_price": None}
+    for name, value in former.items():
+        setattr(Agent, name, value)
     try:
         migration.publish(apps, None)
     finally:
-        del Agent.fallback_model  # type: ignore[attr-defined]
+        for name in former:
+            delattr(Agent, name)
     acme.agent.refresh_from_db()
     assert acme.agent.version is not None
     assert acme.agent.fallbacks == [{"provider": None, "model": "old-fallback"}]
-    known, now = acme.agent.version.settings, agents.published(acme.agent)
-    # Settings that came later are the agent's own columns only.
-    assert {name: now[name] for name in known} == known
-    assert {*migration.FIELDS, "fallbacks", "input_price", agents.CATEGORIES} <= known.keys()
+    now, then = agents.published(acme.agent), acme.agent.version.settings
+    assert then.items() >= {name: now[name] for name in now if name in then}.items()
+    assert {"instructions", "model", "fallbacks", agents.CATEGORIES} <= then.keys()
 
 
 # --- answering --------------------------------------------------------------------------------
@@ -394,7 +410,10 @@ def test_fallbacks_are_asked_in_order_with_their_own_keys(
     server.requests.clear()
     server.headers.clear()
     turn = answered(asked(acme, "Where are you?"))
-    assert [request["model"] for request in server.requests] == ["fake-500", "fake-404", "fake"]
+    assert [request["model"] for request in server.requests] == [
+        *("fake-500", "fake-500"),
+        *("fake-404", "fake"),
+    ]
     assert server.headers[-1]["Authorization"] == "Bearer sk-second-0123456789"
     assert (turn.status, turn.model) == (Turn.Status.DONE, "fake")
 

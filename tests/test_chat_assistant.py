@@ -27,6 +27,7 @@ from chat.models import Chat, Message, Turn
 from chat.protocol import Page
 from chat.visitor import Visit
 from knowledge import entries, indexing
+from organizations.models import ModelPrice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -217,8 +218,9 @@ def test_greeting_gets_the_welcome(acme: Any, ask: Any) -> None:
 
 
 def test_cost_is_recorded_where_prices_are_known(acme: Any, ask: Any, model: ScriptedModel) -> None:
-    acme.agent.input_price, acme.agent.output_price = 1, 10
-    acme.agent.save()
+    ModelPrice.unscoped.create(
+        organization=acme.organization, model="scripted", input_price=1, output_price=10
+    )
     model.enqueue("By ", "card.")
     ask("Which?")
     assert float(answer().cost or 0) == pytest.approx((2 * 1 + 2 * 10) / 1e6)

@@ -67,7 +67,8 @@ class OwnedServer(OpenAIServer):
 
 @pytest.fixture
 def server() -> Iterator[OwnedServer]:
-    with OwnedServer() as running:
+    running = OwnedServer()
+    with running:
         running.key = KEY
         yield running
 

@@ -55,6 +55,8 @@ ADMIN_FOR_ALL = {
     "knowledge_try",
     "knowledge_popular",
     "knowledge_checkup",
+    # tests/test_usage.py walks it.
+    "usage",
 }
 REFUSED = {302, 403, 404}
 

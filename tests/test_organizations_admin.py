@@ -278,7 +278,8 @@ def test_a_superuser_sets_organizations_up(acme: House) -> None:
     """A new organization and its first owner, who then comes in by the link."""
     client = client_of(User.objects.create_superuser("root"))
     client.post(
-        reverse("admin:organizations_organization_add"), {"name": "Initech", "slug": "initech"}
+        reverse("admin:organizations_organization_add"),
+        {"name": "Initech", "slug": "initech", "currency": "USD"},
     )
     initech = Organization.objects.get(slug="initech")
     page = client.post(

@@ -211,6 +211,11 @@ AI_STREAM_TIMEOUT = env.float("AI_STREAM_TIMEOUT", default=20.0)
 # Empty: the built-in embedder, which needs no network.
 OPENAI_EMBEDDING_MODEL = env.str("OPENAI_EMBEDDING_MODEL", default="")
 OPENAI_EMBEDDING_DIMENSIONS = env.bool("OPENAI_EMBEDDING_DIMENSIONS", default=True)
+# What all organizations together may use of models in a day; 0: any. Money is counted where it is
+# of this currency.
+AI_DAILY_TOKENS = env.int("AI_DAILY_TOKENS", default=0)
+AI_DAILY_COST = env.float("AI_DAILY_COST", default=0)
+AI_CURRENCY = env.str("AI_CURRENCY", default="USD")
 KNOWLEDGE_STREAM_DELAY = env.float("KNOWLEDGE_STREAM_DELAY", default=0.02)
 
 # --- requests that go out -------------------------------------------------------------------

@@ -123,6 +123,8 @@ UNFOLD: dict[str, Any] = {
                     rows(
                         _("Context providers"), "cloud_download", "organizations", "contextprovider"
                     ),
+                    rows(_("Prices of models"), "sell", "organizations", "modelprice"),
+                    page(_("Usage"), "bar_chart", "usage", "chat.view_modelcall"),
                     rows(_("Members"), "badge", "organizations", "member"),
                     rows(_("At work"), "schedule", "operators", "availability"),
                     rows(_("Organization"), "domain", "organizations", "organization"),

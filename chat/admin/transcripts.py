@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +17,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from chat import lessons, snapshots
+from ai.interface import AIError
+from chat import lessons, snapshots, usage
 from chat.admin import receipt
 from chat.models import Chat, Message, Note, Session, Turn
-from organizations import access
+from organizations import access, providers
 from organizations.admin import ReadOnlyAdmin
+from organizations.models import Organization
 
 
 def stars(rating: int | None) -> str:
@@ -45,12 +48,27 @@ def chat_links(chats: QuerySet[Chat]) -> SafeString:
     return format_html_join(mark_safe("<br>"), "{}", links)
 
 
+def attempts(turn_ids: list[int], organization: Organization) -> Callable[[int], SafeString]:
+    """Every model that was asked for turns, and how it ended, as a list by the turn's number."""
+    found = usage.of_turn(turn_ids)
+
+    def shown(turn_id: int) -> SafeString:
+        calls = [
+            (call, providers.sentence(AIError("", code=call.code, retryable=False)))
+            for call in found.get(turn_id, [])
+        ]
+        context = {"calls": calls, "currency": organization.currency}
+        return render_to_string("chat/attempts.html", context)
+
+    return shown
+
+
 @admin.register(Chat)
 class ChatAdmin(ReadOnlyAdmin):
     """Transcripts, with internal notes and the receipt of every answer."""
 
     class Media:
-        css = {"all": ["admin/findings.css"]}
+        css = {"all": ["admin/findings.css", "admin/usage.css"]}
 
     list_display = ["title", "person", "widget", "mode", "operator", "seq", "rating", "updated_at"]
     list_filter = [
@@ -227,8 +245,14 @@ class ChatAdmin(ReadOnlyAdmin):
             .prefetch_related("tool_calls__decided_by__user")
             .order_by("pk")
         )
+        shown = attempts([turn.pk for turn in turns], chat.organization)
         receipts = [
-            {"turn": turn, "parts": receipt.parts_of(turn), "flags": receipt.flags_of(turn)}
+            {
+                "turn": turn,
+                "parts": receipt.parts_of(turn),
+                "flags": receipt.flags_of(turn),
+                "requests": shown(turn.pk),
+            }
             for turn in turns
         ]
         return render_to_string("chat/receipts.html", {"receipts": receipts})
@@ -325,6 +349,7 @@ class TurnAdmin(ReadOnlyAdmin):
         ),
         (_("Grounds"), {"fields": ["rewritten", "grounds", "tools"]}),
         (_("Prompt"), {"fields": ["parts"]}),
+        (_("Requests to models"), {"fields": ["requests"]}),
         (
             _("For support"),
             {
@@ -384,6 +409,11 @@ class TurnAdmin(ReadOnlyAdmin):
         """What was called for it, and what came of that."""
         made = turn.tool_calls.select_related("decided_by__user")
         return render_to_string("chat/tool_calls.html", {"calls": made})
+
+    @admin.display(description=_("in order"))
+    def requests(self, turn: Turn) -> SafeString:
+        """Which models were asked, and how each ended."""
+        return attempts([turn.pk], turn.organization)(turn.pk)
 
     @admin.display(description=_("grounds"))
     def grounds(self, turn: Turn) -> SafeString:

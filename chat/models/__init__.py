@@ -1,5 +1,6 @@
 """Visitors, sessions, chats, messages, turns and handoffs: the truth about every dialogue."""
 
+from chat.models.accounts import ModelCall, Reservation
 from chat.models.chats import Chat, Mode
 from chat.models.handoffs import ContactRequest, Handoff
 from chat.models.memory import MemoryFact
@@ -16,7 +17,9 @@ __all__ = [
     "MemoryFact",
     "Message",
     "Mode",
+    "ModelCall",
     "Note",
+    "Reservation",
     "Session",
     "ToolCall",
     "Turn",

@@ -1,6 +1,6 @@
 """Admin pages of one's own organization, and the bases that keep every page inside it."""
 
-from organizations.admin import agents, moderation, people, providers, tools, widgets
+from organizations.admin import agents, moderation, people, prices, providers, tools, widgets
 from organizations.admin.scoped import OwnFilter, ReadOnlyAdmin, ScopedAdmin
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "agents",
     "moderation",
     "people",
+    "prices",
     "providers",
     "tools",
     "widgets",

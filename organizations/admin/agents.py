@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from organizations import access, agents
+from organizations import access, agents, budgets
 from organizations.admin.scoped import ReadOnlyAdmin, ScopedAdmin
 from organizations.forms import AgentForm
 from organizations.models import Agent, AgentVersion
@@ -63,9 +63,27 @@ class AgentAdmin(ScopedAdmin):
         (_("Memory"), {"fields": ["remembers"]}),
         (_("In the chat"), {"fields": ["greeting", "suggested_questions", "reply_delay"]}),
         (_("People"), {"fields": ["handoff_on"]}),
-        (_("Limits"), {"fields": ["daily_turns_per_visitor"]}),
-        (_("Cost"), {"fields": ["input_price", "output_price"]}),
+        (
+            _("Limits"),
+            {
+                "fields": [
+                    "daily_turns_per_visitor",
+                    *("daily_tokens_per_visitor", "daily_cost_per_visitor"),
+                    *("daily_tokens_per_ip", "daily_cost_per_ip", "daily_tokens", "daily_cost"),
+                    "used",
+                ]
+            },
+        ),
     ]
+    readonly_fields = ["used"]
+
+    @admin.display(description=_("used today"))
+    def used(self, agent: Agent) -> SafeString:
+        """What is used of the published limits."""
+        if not agent.pk:
+            return SafeString("—")
+        published = Agent.objects.of(agent.organization).get(pk=agent.pk)
+        return budgets.table(budgets.of_agent(published), agent.organization.currency)
 
     @admin.display(description=_("published version"), ordering="version__number")
     def published_version(self, agent: Agent) -> str:

@@ -12,12 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from organizations import access, dashboard, signin
+from organizations import access, budgets, dashboard, signin
 from organizations.admin.scoped import ScopedAdmin
 from organizations.forms import MemberForm
 from organizations.models import Member, Organization, User
@@ -33,7 +34,22 @@ class OrganizationAdmin(ModelAdmin):
     list_display = ["name", "slug", "created_at"]
     search_fields = ["name", "slug"]
     ordering = ["name"]
-    fields = ["name", "slug"]
+    fieldsets = [
+        (None, {"fields": ["name", "slug", "currency"]}),
+        (
+            _("Limits of the models"),
+            {
+                "fields": [
+                    *("daily_tokens", "daily_cost", "monthly_tokens", "monthly_cost", "used"),
+                ]
+            },
+        ),
+    ]
+
+    @admin.display(description=_("used of it"))
+    def used(self, organization: Organization) -> SafeString:
+        """What is used of the limits."""
+        return budgets.table(budgets.of_organization(organization), organization.currency)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Own one only."""
@@ -43,7 +59,7 @@ class OrganizationAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Templates and settings name an organization by its short name, so that stays."""
-        return ["slug"] if access.member_of(request.user) else []
+        return ["slug", "used"] if access.member_of(request.user) else ["used"]
 
 
 @admin.register(Member)

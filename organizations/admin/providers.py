@@ -7,19 +7,22 @@ from typing import Any
 from django.contrib import admin
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
 import ai
 from ai.interface import AIError, Connection
-from organizations import agents, providers, sealing
+from organizations import agents, health, providers, sealing
 from organizations.admin.scoped import ScopedAdmin
 from organizations.forms import ProviderForm
-from organizations.models import Agent, Provider
+from organizations.models import Agent, ModelHealth, Provider
 
 CACHED_SECONDS = 600
 hides_secrets = method_decorator(sensitive_post_parameters())
@@ -40,12 +43,26 @@ class ProviderAdmin(ScopedAdmin):
         (gettext_lazy("OpenRouter"), {"fields": ["site_url", "site_title"]}),
         (gettext_lazy("More"), {"fields": ["headers", "timeout", "silence"]}),
         (gettext_lazy("Test connection"), {"fields": ["model_to_try"]}),
+        (gettext_lazy("Trouble of late"), {"fields": ["trouble"]}),
     ]
+    readonly_fields = ["trouble"]
 
     @admin.display(description=gettext_lazy("key"), boolean=True)
     def has_key(self, provider: Provider) -> bool:
         """Whether a key is stored."""
         return bool(provider.sealed_key)
+
+    @admin.display(description=gettext_lazy("models that failed"))
+    def trouble(self, provider: Provider) -> SafeString:
+        """Which models of it are left alone, or failed of late, and why."""
+        rows = ModelHealth.objects.of(provider.organization).filter(provider=provider)
+        return states(rows) if provider.pk else SafeString("—")
+
+    def store(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """With other settings its models are asked at once again."""
+        super().store(request, obj, form, change)
+        if form.changed_data:
+            health.forget(obj)
 
     def get_urls(self) -> list[URLPattern]:
         """The pages, and what their script asks."""
@@ -118,6 +135,15 @@ class ProviderAdmin(ScopedAdmin):
                 return answer(False, error.code, providers.sentence(error), models=[])
             cache.set(place, known, CACHED_SECONDS)
         return answer(True, "", counted(len(known)), models=known)
+
+
+def states(rows: QuerySet[ModelHealth]) -> SafeString:
+    """How models behave, as a table with a sentence for each last error."""
+    shown = [
+        (row, providers.sentence(AIError("", code=row.error, retryable=False)))
+        for row in rows.select_related("provider").order_by("-failed_at")
+    ]
+    return render_to_string("organizations/health.html", {"rows": shown})
 
 
 @sensitive_variables()

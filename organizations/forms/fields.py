@@ -181,6 +181,9 @@ class FallbacksWidget(forms.MultiWidget):
 
     def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
         """The inputs in pairs, each of which says whose it is."""
+        if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
+            # Django takes any list for what the inputs hold already.
+            value = self.decompress(value)
         context: dict[str, Any] = super().get_context(name, value, attrs)
         inputs = context["widget"]["subwidgets"]
         rows = list(zip(inputs[::2], inputs[1::2], strict=True))

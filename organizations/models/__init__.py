@@ -1,9 +1,12 @@
 """Whose it is and how it is set up: organizations, their members, widgets and agents."""
 
 from organizations.models.agents import Agent, AgentVersion, default_handoff_on
+from organizations.models.budgets import Budget
+from organizations.models.health import ModelHealth
 from organizations.models.languages import Language, default_languages, validate_languages
 from organizations.models.moderation import Moderation
 from organizations.models.people import Member, Organization, User
+from organizations.models.prices import ModelPrice
 from organizations.models.providers import Provider
 from organizations.models.tools import ContextProvider, Tool
 from organizations.models.widgets import (
@@ -20,9 +23,12 @@ __all__ = [
     "TEXTS",
     "Agent",
     "AgentVersion",
+    "Budget",
     "ContextProvider",
     "Language",
     "Member",
+    "ModelHealth",
+    "ModelPrice",
     "Moderation",
     "Organization",
     "Provider",

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ai import tokens
 from organizations.models.languages import Language
+from organizations.models.money import LimitField
 from organizations.models.people import Member
 from organizations.models.providers import Provider
 from organizations.scoping import OrganizationOwned
@@ -217,23 +218,25 @@ class Agent(OrganizationOwned):
         default=200,
         validators=[MinValueValidator(1), MaxValueValidator(100_000)],
     )
-    input_price = models.DecimalField(
-        _("price of a million prompt tokens"),
-        max_digits=10,
-        decimal_places=4,
+    daily_tokens_per_visitor = models.PositiveBigIntegerField(
+        _("tokens a day for one visitor"), null=True, blank=True, help_text=_("Empty: no limit.")
+    )
+    daily_cost_per_visitor = LimitField(
+        _("money a day for one visitor"), help_text=_("Empty: no limit.")
+    )
+    daily_tokens_per_ip = models.PositiveBigIntegerField(
+        _("tokens a day for one network address"),
         null=True,
         blank=True,
-        validators=[MinValueValidator(0)],
+        help_text=_("All visitors from one office or mobile operator may share it."),
     )
-    output_price = models.DecimalField(
-        _("price of a million answer tokens"),
-        max_digits=10,
-        decimal_places=4,
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(0)],
-        help_text=_("With both prices given, each answer's cost is recorded."),
+    daily_cost_per_ip = LimitField(
+        _("money a day for one network address"), help_text=_("Empty: no limit.")
     )
+    daily_tokens = models.PositiveBigIntegerField(
+        _("tokens a day for this agent"), null=True, blank=True, help_text=_("Empty: no limit.")
+    )
+    daily_cost = LimitField(_("money a day for this agent"), help_text=_("Empty: no limit."))
     # None: nothing has changed since the version was published.
     draft = models.JSONField(null=True, editable=False)
     version = models.ForeignKey(

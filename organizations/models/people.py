@@ -6,9 +6,11 @@ from typing import Any
 
 from django.contrib.auth import get_backends
 from django.contrib.auth.models import AbstractUser
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from organizations.models.money import LimitField
 from organizations.scoping import OrganizationOwned
 
 
@@ -33,6 +35,21 @@ class Organization(models.Model):
 
     name = models.CharField(_("name"), max_length=100)
     slug = models.SlugField(_("short name"), max_length=50, unique=True)
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        default="USD",
+        validators=[RegexValidator(r"^[A-Z]{3}$", _("Three capital letters, such as USD or RUB."))],
+        help_text=_("Of the prices of models: three letters, such as USD or RUB."),
+    )
+    daily_tokens = models.PositiveBigIntegerField(
+        _("tokens a day"), null=True, blank=True, help_text=_("Empty: no limit.")
+    )
+    daily_cost = LimitField(_("money a day"), help_text=_("Empty: no limit."))
+    monthly_tokens = models.PositiveBigIntegerField(
+        _("tokens a month"), null=True, blank=True, help_text=_("Empty: no limit.")
+    )
+    monthly_cost = LimitField(_("money a month"), help_text=_("Empty: no limit."))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from chat import approvals, conversation, turns
+from chat import approvals, conversation, ledger, turns
 
 log = logging.getLogger(__name__)
 
@@ -41,3 +41,4 @@ def dispatch_once() -> None:
     for turn_id in turns.exhausted():
         conversation.give_up(turn_id)
     approvals.sweep()
+    ledger.sweep()
