@@ -61,6 +61,8 @@ def visitors_frames(house: House, dice: random.Random) -> Source:
             "switch_chat": lambda: {"chat_id": str(uuid.uuid4())},
             "new_chat": named(name="Another"),
             "get_user_chats": dict,
+            "get_memory": dict,
+            "forget_memory": dict,
             "request_support": dict,
             "cancel_support": dict,
             "stop": dict,

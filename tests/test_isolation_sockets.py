@@ -121,6 +121,8 @@ def test_visitor_cannot_touch_anothers_chat(
             "text": "hi",
         },
         "new_chat": {"client_id": uuid.uuid4()},
+        "get_memory": {},
+        "forget_memory": {},
     }
     assert frames.keys() | {"register"} == types_of(protocol.VisitorCommand)
     before = snapshot(globex)

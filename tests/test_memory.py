@@ -47,9 +47,12 @@ def model(monkeypatch: pytest.MonkeyPatch) -> ScriptedModel:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """The summaries that were asked for, in place of the broker."""
     asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(
-        "chat.summaries.current_app.send_task", lambda name, args: asked.append((name, *args))
-    )
+
+    def send(name: str, args: Any, **options: Any) -> None:
+        if name == summaries.TASK:
+            asked.append((name, *args))
+
+    monkeypatch.setattr("chat.summaries.current_app.send_task", send)
     return asked
 
 
@@ -68,7 +71,9 @@ def answer() -> Turn:
 
 
 def talk(house: House, model: ScriptedModel, questions: int, person: Visitor | None = None) -> Chat:
-    """A chat of so many questions and answers."""
+    """A chat of so many questions and answers, which nothing gives to people."""
+    house.agent.handoff_on = []
+    house.agent.save(update_fields=["handoff_on"])
     person = person or house.visitor()
     for number in range(1, questions + 1):
         said = visitor.say(person, house.visit, f"Question {number} of ours?", uuid.uuid4())
@@ -177,6 +182,8 @@ class TestSummary:
         assert chat.summary.startswith("- Question 1 of ours? → Answer 1.")
 
     def test_without_a_model_the_rule_does_it(self, acme: House) -> None:
+        acme.agent.handoff_on = []
+        acme.agent.save()
         person = acme.visitor()
         for number in range(9):
             said = visitor.say(person, acme.visit, f"Question {number}?", uuid.uuid4())
@@ -189,6 +196,7 @@ class TestSummary:
         self, acme: House, model: ScriptedModel, sent: list[Any]
     ) -> None:
         acme.agent.context_window, acme.agent.max_tokens = 2000, 100
+        acme.agent.handoff_on = []
         acme.agent.save()
         person = acme.visitor()
         for number in range(3):
