@@ -107,6 +107,9 @@ def test_the_sign_of_typing_comes_before_the_first_word(acme: Any, model: Script
 
 
 def test_a_stopped_answer_stays_as_far_as_it_was_shown(acme: Any, model: ScriptedModel) -> None:
+    acme.agent.only_from_sources = False
+    acme.agent.save()
+
     async def scenario() -> None:
         visitor = await arrived(acme)
         await say(visitor, "Tell me all about it")

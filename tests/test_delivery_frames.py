@@ -123,6 +123,7 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "reveal": about(seq=1),
             "unmute": about(),
             "regenerate": about(seq=2),
+            "decide_call": lambda: {"call_id": 1, "approve": False},
         },
         harmless=["message", "note", "typing", "join_support_chat", "presence"],
         required={
@@ -136,6 +137,7 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "reveal": ["chat_id", "seq"],
             "unmute": ["chat_id"],
             "regenerate": ["chat_id", "seq"],
+            "decide_call": ["call_id", "approve"],
         },
         numbers=[
             ("watch", "last_seq"),
@@ -144,6 +146,7 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             ("learn", "seq"),
             ("reveal", "seq"),
             ("regenerate", "seq"),
+            ("decide_call", "call_id"),
         ],
         foreign=[
             (command, "chat_id")

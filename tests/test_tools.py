@@ -779,7 +779,7 @@ def test_facts_of_a_provider_reach_prompt_and_receipt(
     model.enqueue("It was sent.")
     ask(QUESTION)
     turn = answer()
-    assert "status: sent" in model.requests[0].messages[0].content
+    assert "status: sent" in model.requests[0].messages[-1].content
     assert turn.facts == [{"title": "Stock", "lines": {"status": "sent"}, "url": ""}]
     assert server.asked[0].path.endswith("&lang=en")
 
@@ -835,6 +835,8 @@ def test_a_provider_that_fails_prevents_no_answer_and_is_left_alone_for_a_while(
     acme: House, ask: Any, model: ScriptedModel, server: ToolServer, path: str
 ) -> None:
     site(acme, f"{server.url}/{path}", timeout=0.2)
+    acme.agent.only_from_sources, acme.agent.handoff_on = False, []
+    acme.agent.save()
     for _time in range(2):
         model.enqueue("Still here.")
         chat = ask("Which colours are there in the shop?")
