@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='agent',
             name='only_from_sources',
-            field=models.BooleanField(default=True, help_text='Where nothing is found the visitor is told so and offered a person; no model is asked.', verbose_name='answers only from the knowledge'),
+            field=models.BooleanField(default=True, help_text='Where nothing is found the visitor is told so and offered a person, whatever the model would say.', verbose_name='answers only from the knowledge'),
         ),
         migrations.AddField(
             model_name='agent',

@@ -176,7 +176,8 @@ class Agent(OrganizationOwned):
         _("answers only from the knowledge"),
         default=True,
         help_text=_(
-            "Where nothing is found the visitor is told so and offered a person; no model is asked."
+            "Where nothing is found the visitor is told so and offered a person, whatever the "
+            "model would say."
         ),
     )
     remembers = models.BooleanField(
