@@ -67,7 +67,15 @@ def with_settings(agent: Agent, settings: Settings) -> Agent:
     for name in FIELDS:
         if name in settings:
             setattr(changed, _field(name).attname, _value(_field(name), settings[name]))
+    changed.other_categories = settings.get(CATEGORIES)
     return changed
+
+
+def shelves(agent: Agent) -> list[int]:
+    """The categories of knowledge that an agent, or a copy `with_settings`, may use; none: all."""
+    if agent.other_categories is not None:
+        return agent.other_categories
+    return list(agent.categories.values_list("pk", flat=True))
 
 
 def keep_draft(agent: Agent, settings: Settings) -> None:

@@ -111,6 +111,13 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Trying it"),
+                "separator": True,
+                "items": [
+                    page(_("Playground"), "science", "chat_playground", "organizations.change_agent"),
+                ],
+            },
+            {
                 "title": _("Settings"),
                 "separator": True,
                 "items": [

@@ -1,11 +1,22 @@
 """Admin pages of what was said: transcripts to read, people, open requests, today's figures."""
 
-from chat.admin import figures, memory, people, requests, tools, transcripts, trial, usage
+from chat.admin import (
+    figures,
+    memory,
+    people,
+    playground,
+    requests,
+    tools,
+    transcripts,
+    trial,
+    usage,
+)
 
 __all__ = [
     "figures",
     "memory",
     "people",
+    "playground",
     "requests",
     "tools",
     "transcripts",

@@ -249,6 +249,8 @@ class Agent(OrganizationOwned):
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    # Of a copy with other settings, which are in no row (`organizations.agents.with_settings`).
+    other_categories: list[int] | None = None
 
     class Meta:
         verbose_name = _("agent")
