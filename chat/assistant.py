@@ -205,8 +205,6 @@ async def spoken(
     if checker:
         rest = checker.feed(rest) + checker.flush()
     yield rest
-    if checker and checker.refused:
-        yield plan.unless_cited
     if has_spoken and not speech.text.strip():
         # Of what the model has said nothing may be shown.
         yield request.fallback

@@ -44,7 +44,7 @@ def post(member: Member | None, **body: Any) -> tuple[int, list[dict[str, Any]]]
         client = AsyncClient()
         if member:
             await client.aforce_login(member.user)
-        response = await client.post(
+        response: Any = await client.post(
             reverse("admin:chat_playground_ask"),
             json.dumps({"language": "en", **body}),
             content_type="application/json",

@@ -1,11 +1,17 @@
-"""Admin pages of what was said: transcripts to read, people, open requests, today's figures."""
+"""Admin pages of what was said: transcripts to read, people, open requests, today's figures.
+
+And those on which agents are tried.
+"""
 
 from chat.admin import (
+    experiments,
     figures,
     memory,
     people,
     playground,
     requests,
+    test_runs,
+    test_sets,
     tools,
     transcripts,
     trial,
@@ -13,11 +19,14 @@ from chat.admin import (
 )
 
 __all__ = [
+    "experiments",
     "figures",
     "memory",
     "people",
     "playground",
     "requests",
+    "test_runs",
+    "test_sets",
     "tools",
     "transcripts",
     "trial",

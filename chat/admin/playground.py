@@ -20,8 +20,9 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
+from chat.admin import receipt as receipts_of_turns
 from chat.database import in_database
-from chat.models import Handoff
+from chat.models import Handoff, Turn
 from chat.protocol import MAX_TEXT
 from chat.trials import candidates, receipts, rehearsal
 from chat.trials.receipts import Receipt
@@ -187,14 +188,18 @@ def _shown(receipt: Receipt, language: str) -> dict[str, Any]:
             "text": receipt.text,
             "outcome": receipt.outcome,
             "answer": render_to_string("chat/trials/answer.html", answer_of(receipt)),
-            "receipt": render_to_string("chat/trials/receipt.html", {"receipt": receipt}),
+            "receipt": render_to_string("chat/trials/receipt.html", answer_of(receipt)),
         }
 
 
 def answer_of(receipt: Receipt) -> dict[str, Any]:
     """What the template of an answer is given."""
     reasons = dict(Handoff.Reason.choices)
+    # Those pages read a turn; this one is none that is kept.
+    turn = Turn(prompt_parts=receipt.prompt_parts, flags=receipt.flags)
     return {
+        "parts": receipts_of_turns.parts_of(turn),
+        "flags": receipts_of_turns.flags_of(turn),
         "receipt": receipt,
         # `knowledge.markdown` sanitises as it renders.
         "html": mark_safe(markdown.render(receipt.text)),  # noqa: S308

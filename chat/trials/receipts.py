@@ -20,7 +20,7 @@ class Receipt:
     """What came of a question; `outcome` is one of the four above, `reason` that of a handoff.
 
     `sources` are what was found, with scores; `cited` what a visitor sees below the answer. `more`
-    is what the plan holds beside all this: memory, tools, parts of the prompt.
+    is what else the plan may hold.
     """
 
     outcome: str = FAILED
@@ -38,6 +38,9 @@ class Receipt:
     sources: list[dict[str, Any]] = field(default_factory=list)
     cited: list[dict[str, Any]] = field(default_factory=list)
     facts: list[dict[str, Any]] = field(default_factory=list)
+    prompt_parts: dict[str, Any] = field(default_factory=dict)
+    flags: list[dict[str, Any]] = field(default_factory=list)
+    tools: list[str] = field(default_factory=list)
     more: dict[str, str] = field(default_factory=dict)
 
     def stored(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ def begun(plan: Plan) -> Receipt:
         rewritten=grounds.rewritten,
         sources=list(grounds.sources),
         facts=list(grounds.facts),
+        prompt_parts=dict(grounds.prompt_parts),
         more=_more(plan),
     )
 
@@ -85,10 +89,8 @@ def end(receipt: Receipt, plan: Plan, speech: Speech, *, has_failed: bool) -> No
     outcome = plan.outcome(speech.text, speech.checker)
     has_helped = bool(plan.toolbox and plan.toolbox.has_helped)
     receipt.cited = outcome.sources
-    if outcome.flags:
-        receipt.more["flags"] = _in_words(outcome.flags)
-    if calls := getattr(plan.toolbox, "kept", []):
-        receipt.more["tools"] = "\n".join(map(_call, calls))
+    receipt.flags = outcome.flags
+    receipt.tools = [_call(row) for row in getattr(plan.toolbox, "kept", [])]
     if not has_failed:
         receipt.outcome = UNKNOWN if outcome.offers_support and not has_helped else ANSWER
 
@@ -103,7 +105,16 @@ def _call(row: ToolCall) -> str:
 _KNOWN = {
     *("chat_id", "epoch", "model", "request", "stand_in", "shown_sources", "offers_support"),
     *("grounds", "timings", "prices", "sources", "facts", "prompt_version", "rewritten"),
-    *("agent_version", "prompt", "unless_cited", "guard", "toolbox", "is_long", "remembered"),
+    *(
+        "agent_version",
+        "prompt_parts",
+        "prompt",
+        "unless_cited",
+        "guard",
+        "toolbox",
+        "is_long",
+        "remembered",
+    ),
 }
 
 

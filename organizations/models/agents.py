@@ -307,6 +307,8 @@ class AgentVersion(OrganizationOwned):
     number = models.PositiveIntegerField(_("number"))
     settings = models.JSONField(_("settings"))
     note = models.CharField(_("note"), max_length=300, blank=True)
+    # False: kept of a draft for an experiment, and answering nobody else.
+    was_published = models.BooleanField(_("was published"), default=True, db_default=True)
     author = models.ForeignKey(
         Member,
         models.SET_NULL,
