@@ -10,9 +10,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0009_tools'),
+        ('chat', '0010_accounts'),
         ('knowledge', '0006_what_chats_teach'),
-        ('organizations', '0009_trials'),
+        ('organizations', '0010_trials'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('organizations', '0008_tools'),
+        ('organizations', '0009_prices_limits_and_health'),
     ]
 
     operations = [
