@@ -171,7 +171,7 @@ class TestRunAdmin(ReadOnlyAdmin):
 
 
 def _title(run: TestRun) -> str:
-    which = _now("draft") if run.is_draft else _now("published")
+    which = _now("draft") if run.is_draft else _now("as published")
     name = run.test_set.name if run.test_set else _now("Replay")
     return f"{name} · {run.agent.name} ({which})"
 
@@ -194,7 +194,7 @@ def _tabs(found: list[Compared]) -> list[tuple[str, Any, int]]:
     """The kinds of results, and how many there are of each."""
     names: list[tuple[str, Any]] = [(ALL, _("All"))]
     if any(one.result.passed is not None for one in found):
-        names.append((FAILED, _("Failed")))
+        names.append((FAILED, _("Not passed")))
     if any(one.change for one in found):
         names += [(name, LABELS[name]) for name in (WORSE, BETTER, CHANGED, SAME)]
     return [(name, label, sum(_is_in(one, name) for one in found)) for name, label in names]

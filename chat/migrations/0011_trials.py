@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('is_draft', models.BooleanField(verbose_name='of the draft')),
                 ('status', models.CharField(choices=[('running', 'Under way'), ('done', 'Done'), ('cancelled', 'Cancelled')], default='running', max_length=9, verbose_name='state')),
                 ('total', models.PositiveIntegerField(default=0, verbose_name='questions')),
-                ('done', models.PositiveIntegerField(default=0, verbose_name='asked')),
+                ('done', models.PositiveIntegerField(default=0, verbose_name='questions asked')),
                 ('passed', models.PositiveIntegerField(default=0, verbose_name='passed')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='started')),
                 ('touched_at', models.DateTimeField(editable=False)),

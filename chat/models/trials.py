@@ -215,7 +215,7 @@ class TestRun(OrganizationOwned):
     is_draft = models.BooleanField(_("of the draft"))
     status = models.CharField(_("state"), max_length=9, choices=Status, default=Status.RUNNING)
     total = models.PositiveIntegerField(_("questions"), default=0)
-    done = models.PositiveIntegerField(_("asked"), default=0)
+    done = models.PositiveIntegerField(_("questions asked"), default=0)
     passed = models.PositiveIntegerField(_("passed"), default=0)
     author = models.ForeignKey(
         Member, models.SET_NULL, null=True, blank=True, verbose_name=_("started by")
