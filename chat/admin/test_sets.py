@@ -42,7 +42,7 @@ class CandidateField(forms.ChoiceField):
         choices = [
             (
                 key,
-                f"{one.agent.name} · {gettext('draft') if one.is_draft else gettext("as published")}",
+                f"{one.agent.name} · {gettext('draft') if one.is_draft else gettext('as published')}",
             )
             for key, one in self.found.items()
         ]

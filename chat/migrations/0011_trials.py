@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(choices=[('ru', 'Russian'), ('en', 'English')], max_length=5, verbose_name='language')),
                 ('history', models.JSONField(blank=True, default=list, validators=[chat.models.trials.validate_history], verbose_name='said before')),
                 ('outcome', models.CharField(choices=[('answer', 'An answer'), ('unknown', 'It says that it does not know'), ('handoff', 'The chat is given to people')], default='answer', max_length=8, verbose_name='expected')),
-                ('handoff_reason', models.CharField(blank=True, choices=[('asked', 'Asked for a person'), ('no_knowledge', 'The assistant does not know'), ('frustrated', 'The visitor is frustrated'), ('sensitive', 'A sensitive matter'), ('error', 'The assistant failed'), ('taken', 'An operator stepped in')], help_text='Empty: any.', max_length=12, verbose_name='reason of the handoff')),
+                ('handoff_reason', models.CharField(blank=True, choices=chat.models.trials.handoff_reasons, help_text='Empty: any.', max_length=40, verbose_name='reason of the handoff')),
                 ('all_of', models.JSONField(blank=True, default=list, validators=[chat.models.trials.validate_phrases], verbose_name='must be said')),
                 ('any_of', models.JSONField(blank=True, default=list, validators=[chat.models.trials.validate_phrases], verbose_name='one of them must be said')),
                 ('none_of', models.JSONField(blank=True, default=list, validators=[chat.models.trials.validate_phrases], verbose_name='must not be said')),
