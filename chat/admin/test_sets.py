@@ -39,12 +39,9 @@ class CandidateField(forms.ChoiceField):
 
     def __init__(self, organization: Organization, **kwargs: Any) -> None:
         self.found = {one.key: one for one in candidates.all_of(organization)}
+        which = {True: gettext("draft"), False: gettext("as published")}
         choices = [
-            (
-                key,
-                f"{one.agent.name} · {gettext('draft') if one.is_draft else gettext('as published')}",
-            )
-            for key, one in self.found.items()
+            (key, f"{one.agent.name} · {which[one.is_draft]}") for key, one in self.found.items()
         ]
         super().__init__(choices=choices, widget=UnfoldAdminSelectWidget, **kwargs)
 
