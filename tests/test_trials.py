@@ -357,12 +357,12 @@ def test_dry_run_says_what_is_wrong(acme: House, globex: House, test_set: TestSe
     columns = [[column for column, _sentence in row.problems] for row in rows]
     assert columns[1:] == [
         ["question"],
-        ["outcome"],
-        ["source", "__all__"],
-        ["source", "__all__"],
+        ["expected"],
+        ["source", ""],
+        ["source", ""],
         ["before"],
         ["question"],
-        ["__all__"],
+        [""],
     ]
     assert "Secret" not in response.content.decode()
     assert not TestCase.unscoped.exists()

@@ -142,7 +142,7 @@ class TestSetAdmin(ScopedAdmin):
                 test_set,
                 title=_("Run the test set"),
                 text=_("Every question is asked of the agent's model, which has its price."),
-                button=_("Run"),
+                button=_("Run the test set"),
                 form=form,
             )
         run = runs.begin(
@@ -245,6 +245,15 @@ class HistoryField(forms.CharField):
         return bool(cases.written(initial or []) != str(data or "").replace("\r\n", "\n").strip())
 
 
+class PhrasesField(LinesField):
+    """Phrases, one in a line."""
+
+    widget = UnfoldAdminTextareaWidget(attrs={"rows": 3})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=LONGEST_PHRASE, **kwargs)
+
+
 class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]
     """A case."""
 
@@ -255,13 +264,12 @@ class TestCaseForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text=_("A line each, such as “user: How much is the tour?” or “assistant: 3800.”"),
     )
-    all_of = LinesField(
+    all_of = PhrasesField(
         label=_("Must be said"),
-        longest=LONGEST_PHRASE,
         help_text=_("Phrases, one in a line. Capitals, marks and ё make no difference."),
     )
-    any_of = LinesField(label=_("One of them must be said"), longest=LONGEST_PHRASE)
-    none_of = LinesField(label=_("Must not be said"), longest=LONGEST_PHRASE)
+    any_of = PhrasesField(label=_("One of them must be said"))
+    none_of = PhrasesField(label=_("Must not be said"))
 
     class Meta:
         model = TestCase

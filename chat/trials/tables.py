@@ -39,6 +39,14 @@ _NAMES = {
     "источник": "source",
     "sources": "source",
 }
+# Where a field of a case stands in a table; what is wrong with the whole row stands nowhere.
+_COLUMN_OF = {
+    "outcome": "expected",
+    "handoff_reason": "reason",
+    "history": "before",
+    "__all__": "",
+    **dict.fromkeys(PIECES, "source"),
+}
 PHRASES = ("all_of", "any_of", "none_of")
 
 
@@ -208,7 +216,8 @@ def _row(test_set: TestSet, number: int, cells: dict[str, str]) -> Row:
         case.full_clean(exclude={"organization", "test_set", "turn"})
     except ValidationError as error:
         for name, sentences in error.message_dict.items():
-            row.problems += [(name, sentence) for sentence in sentences]
+            column = _COLUMN_OF.get(name, name)
+            row.problems += [(column, sentence) for sentence in sentences]
     row.case = None if row.problems else case
     return row
 

@@ -38,6 +38,7 @@ class Side {
     const said = el("div", { class: "trials-words is-coming", text: words.answering });
     const line = el("article", { class: "is-assistant", "aria-busy": "true" }, said);
     this.log.append(own, line);
+    own.scrollIntoView({ block: "nearest" });
     let trouble = words.failed;
     try {
       const answer = await fetch(root?.dataset.address ?? "", {
@@ -122,7 +123,7 @@ function start(/** @type {HTMLFormElement} */ form) {
     alarm.textContent = [...new Set(troubles)].join(" ");
     status.textContent = troubles.length || signal.aborted ? "" : words.answered;
     if (!troubles.length && !signal.aborted) field.value = "";
-    field.focus();
+    field.focus({ preventScroll: true });
   });
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {

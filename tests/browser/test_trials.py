@@ -95,7 +95,7 @@ def test_set_is_run_before_publishing(
         page.get_by_role("link", name=f"Основное {scheme}").click()
     set_address = page.url
     page.goto(set_address.replace("change", "run"))
-    page.get_by_role("button", name="Прогнать").click()
+    page.get_by_role("button", name="Прогнать набор").click()
     head = page.locator("#run-head")
     expect(head).to_contain_text("1", timeout=WIDE)
     expect(page.get_by_text("Не сказано: золотом")).to_be_visible()
