@@ -12,7 +12,8 @@ from django.test import AsyncClient
 from django.urls import reverse
 
 import ai
-from chat import lessons
+from chat import assistant, lessons
+from chat.deltas import DeltaPipe
 from chat.models import Chat, Message, Session, Turn, Visitor
 from chat.protocol import Page
 from chat.trials import rehearsal
@@ -23,8 +24,8 @@ from organizations import agents
 from organizations.models import Member
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
-from tests.test_chat_assistant import answer, teach
 from tests.test_chat_assistant import ask as ask
+from tests.test_chat_assistant import teach
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,17 +78,31 @@ def keep_draft(house: House, **settings: Any) -> None:
     agents.keep_draft(house.agent, agents.drafted(house.agent) | settings)
 
 
+def answered() -> Turn:
+    """Answer the last turn as a worker does, and hang up."""
+    turn = Turn.unscoped.latest("pk")
+
+    async def work() -> None:
+        pipe = DeltaPipe()
+        await assistant.answer(turn.pk, pipe)
+        await pipe.aclose()
+        await ai.close()
+
+    asyncio.run(work())
+    return turn
+
+
 def test_model_is_asked_as_for_a_visitor(acme: House, ask: Any, server: OpenAIServer) -> None:
     write(acme, "The tour of Kazan", "The long tour takes three hours.")
     ContextEntry.unscoped.create(organization=acme.organization, key="phone", value="5550100")
     page = Page(url="https://acme.example/t", title="T", context={"price": "3800"})
     ask("Hello there, what about tours?", Visit(acme.widget, page, "en"))
-    answer()
+    answered()
     ask("Does the long tour take three hours or four?", Visit(acme.widget, page, "en"))
-    turn = answer()
+    turn = answered()
     real = server.requests[-1]
     history = [
-        {"role": line.role, "text": line.content}
+        {"role": line.role, "text": line.content, "outcome": "answer" if line.sources else ""}
         for line in Message.unscoped.filter(chat=turn.chat, seq__lte=2).order_by("seq")
     ]
     status, said = post(
