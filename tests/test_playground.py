@@ -21,7 +21,7 @@ from chat.visitor import Visit
 from knowledge import entries, indexing
 from knowledge.models import AskedQuestion, Category, ContextEntry, FAQEntry, Passage
 from organizations import agents
-from organizations.models import Member
+from organizations.models import Member, ModelPrice
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
 from tests.test_chat_assistant import ask as ask
@@ -122,7 +122,10 @@ def test_model_is_asked_as_for_a_visitor(acme: House, ask: Any, server: OpenAISe
 
 def test_receipt_names_everything(acme: House, server: OpenAIServer) -> None:
     write(acme, "The tour of Kazan", "The long tour takes three hours.")
-    keep_draft(acme, input_price="1.0000", output_price="2.0000", instructions="Be kind to cats.")
+    ModelPrice.unscoped.create(
+        organization=acme.organization, model="fake", input_price=1, output_price=2
+    )
+    keep_draft(acme, instructions="Be kind to cats.")
     status, said = post(acme.owner, agent=key(acme, "draft"), text="Is the tour three hours long?")
     assert status == 200
     last = said[-1]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from chat.assistant import Speech
+from chat.ledger import Bill
 from chat.models import ToolCall
 from chat.plans import HandOver, Plan, milliseconds
 
@@ -75,17 +76,10 @@ def begun(plan: Plan) -> Receipt:
 
 def end(receipt: Receipt, plan: Plan, speech: Speech, *, has_failed: bool) -> None:
     """Write down what came of it: as `assistant` does, and the calls of tools."""
-    now, usage = time.monotonic(), speech.usage
+    now = time.monotonic()
     receipt.text, receipt.model = speech.text, speech.model
     receipt.timings["first_text"] = milliseconds(speech.started_at, speech.first_text_at or now)
     receipt.timings["total"] = milliseconds(speech.started_at, now)
-    if usage:
-        receipt.prompt_tokens, receipt.completion_tokens = (
-            usage.prompt_tokens,
-            usage.completion_tokens,
-        )
-        cost = plan.cost(usage)
-        receipt.cost = "" if cost is None else str(cost)
     outcome = plan.outcome(speech.text, speech.checker)
     has_helped = bool(plan.toolbox and plan.toolbox.has_helped)
     receipt.cited = outcome.sources
@@ -93,6 +87,18 @@ def end(receipt: Receipt, plan: Plan, speech: Speech, *, has_failed: bool) -> No
     receipt.tools = [_call(row) for row in getattr(plan.toolbox, "kept", [])]
     if not has_failed:
         receipt.outcome = UNKNOWN if outcome.offers_support and not has_helped else ANSWER
+
+
+def count(receipt: Receipt, bill: Bill) -> None:
+    """Write down the tokens of every model that was asked, and their price where it is known."""
+    calls = [call for _purpose, some in bill.calls for call in some]
+    if not calls:
+        return
+    receipt.prompt_tokens = sum(call.usage.prompt_tokens for call in calls)
+    receipt.completion_tokens = sum(call.usage.completion_tokens for call in calls)
+    costs = [bill.account.cost(call) if bill.account else None for call in calls]
+    known = [cost for cost in costs if cost is not None]
+    receipt.cost = str(sum(known)) if known else ""
 
 
 def _call(row: ToolCall) -> str:
@@ -106,6 +112,9 @@ _KNOWN = {
     *("chat_id", "epoch", "model", "request", "stand_in", "shown_sources", "offers_support"),
     *("grounds", "timings", "prices", "sources", "facts", "prompt_version", "rewritten"),
     *(
+        "account",
+        "calls_for_people",
+        "limit",
         "agent_version",
         "prompt_parts",
         "prompt",

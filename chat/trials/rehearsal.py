@@ -16,7 +16,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from ai.interface import AIError, ChatModel, ChatRequest
-from chat import assistant, brief, followups, plans, provided, turns
+from chat import assistant, brief, followups, ledger, plans, provided, turns
+from chat.accounts import Purpose
 from chat.assistant import Speech
 from chat.citations import Checker
 from chat.database import in_database
@@ -56,6 +57,17 @@ class Asked:
     page_context: dict[str, Any] = field(default_factory=dict)
 
 
+class Unsettled(ledger.Bill):
+    """A bill that knows prices, but holds nothing back and books nothing: no limit counts it."""
+
+    def reserve(self, *_: Any, **__: Any) -> str:
+        """There is no limit."""
+        return ""
+
+    def settle(self) -> None:
+        """Nothing is booked."""
+
+
 class Rehearsed(Toolbox):
     """Tools that are called, but for those that change something, and whose calls nobody keeps."""
 
@@ -74,19 +86,23 @@ async def stream(asked: Asked) -> AsyncGenerator[str | Receipt, None]:
     """The answer's pieces as they come, and at the end its receipt; failures are in the receipt."""
     began = time.monotonic()
     claim, known = await in_database(imagined, asked)
-    plan, given = await in_database(plans.planned, known), None
+    bill = Unsettled(plans.account_of(known))
+    plan, given = await in_database(plans.planned, known, None, None, bill), None
     if isinstance(plan, provided.Wanted):
         given = await provided.ask(plan)
-        plan = await in_database(plans.planned, known, None, given)
+        plan = await in_database(plans.planned, known, None, given, bill)
     if isinstance(plan, Unclear):
-        whole = await followups.rewritten(plan.model, plan.follow_up)
-        plan = await in_database(plans.planned, known, whole, given)
+        asked_of = bill.of(Purpose.REWRITE)
+        whole = await followups.rewritten(plan.model, plan.follow_up, asked_of)
+        plan = await in_database(plans.planned, known, whole, given, bill)
     if isinstance(plan, HandOver):
         yield receipts.of_handover(plan)
     elif isinstance(plan, Plan):
         plan.timings["prepared"] = milliseconds(began, time.monotonic())
         async with aclosing(_carried_out(claim, _harmless(plan))) as pieces:
             async for piece in pieces:
+                if isinstance(piece, Receipt):
+                    receipts.count(piece, bill)
                 yield piece
 
 
@@ -105,7 +121,11 @@ async def whole(asked: Asked) -> Receipt:
 def _harmless(plan: Plan) -> Plan:
     """The plan with tools whose calls are not kept."""
     box = plan.toolbox
-    return replace(plan, toolbox=Rehearsed(box.turn, box.tools, box.earlier)) if box else plan
+    return (
+        replace(plan, toolbox=Rehearsed(box.turn, box.tools, box.earlier, asked=box.asked))
+        if box
+        else plan
+    )
 
 
 async def _carried_out(claim: turns.Claim, plan: Plan) -> AsyncGenerator[str | Receipt, None]:
