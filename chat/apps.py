@@ -18,6 +18,7 @@ class ChatConfig(AppConfig):
 
         from chat import lessons
         from chat.models import Chat
+        from chat.trials import gates  # noqa: F401  (it registers itself)
 
         def forget(sender: type[Chat], instance: Chat, **kwargs: Any) -> None:
             lessons.forget(instance.organization_id, instance.chat_id)

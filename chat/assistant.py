@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ParamSpec, TypeVar
@@ -177,6 +177,15 @@ async def _carry(
     speech: Speech,
     pipe: DeltaPipe,
 ) -> None:
+    async with aclosing(spoken(claim, plan, model, request, speech)) as pieces:
+        async for piece in pieces:
+            await _say(claim, plan, speech, piece, pipe)
+
+
+async def spoken(
+    claim: turns.Claim, plan: Plan, model: ChatModel, request: ChatRequest, speech: Speech
+) -> AsyncGenerator[str, None]:
+    """The decided pieces of an answer, some of them empty: guarded, and with sources checked."""
     speech.model = model.name
     checker, box, has_spoken = speech.checker, plan.toolbox, False
     stream = box.stream(claim, model, request) if box and request.tools else listen(model, request)
@@ -190,15 +199,15 @@ async def _carry(
                 text = plan.guard.feed(text)
             if checker and box and box.has_helped:
                 # What a tool has said is a ground that has no number.
-                await _say(claim, plan, speech, checker.excuse(), pipe)
-            await _say(claim, plan, speech, checker.feed(text) if checker else text, pipe)
+                yield checker.excuse()
+            yield checker.feed(text) if checker else text
     rest = plan.guard.finish() if plan.guard else ""
     if checker:
         rest = checker.feed(rest) + checker.flush()
-    await _say(claim, plan, speech, rest, pipe)
+    yield rest
     if has_spoken and not speech.text.strip():
         # Of what the model has said nothing may be shown.
-        await _say(claim, plan, speech, request.fallback, pipe)
+        yield request.fallback
 
 
 async def _say(claim: turns.Claim, plan: Plan, speech: Speech, text: str, pipe: DeltaPipe) -> None:

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from chat import accounts, handoffs, moderation, prompts, turns
 from chat.models import Chat, Session, ToolCall, Turn
-from organizations import health
+from organizations import agents, health
 from organizations.models import (
     Agent,
     ContextProvider,
@@ -94,9 +94,13 @@ def read(claim: turns.Claim) -> Brief | None:
         return None
     values = iter(row)
     turn, chat, session, widget, agent, organization = (make(values) for make in _makers())
+    variant, variant_settings = next(values), next(values)
     # Whose everything is, so that nothing is read again when it is asked for.
     turn.organization = chat.organization = session.organization = organization
     widget.organization = agent.organization = organization
+    if variant is not None:
+        agent = agents.with_settings(agent, orjson.loads(variant_settings))
+        agent.version_id = variant
     turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
     question, history, settings, done_today, providers, *more = values
     memory, counted, lately, rules, tools, calls, sites, ip, prices, failing = more
@@ -145,6 +149,7 @@ def _statement() -> str:
         "history": prompts.HISTORY,
         "lately": handoffs.LATELY,
         "rules": moderation.SETTINGS % "turn.organization_id",
+        "in_variant": IN_VARIANT,
     }
 
 
@@ -170,8 +175,13 @@ def _maker(model: type[M]) -> Callable[[Iterator[Any]], M]:
     return make
 
 
+# Whether an experiment sends a chat to its variant: by the chat's id alone, and anew for each.
+IN_VARIANT = """(mod(
+    ('x' || substr(md5(experiment.id || ':' || chat.chat_id), 1, 7))::bit(28)::int, 100
+) < experiment.share)"""
+
 READ = """
-SELECT %(columns)s,
+SELECT %(columns)s, variant.id, variant.settings::text,
     coalesce((
         SELECT string_agg(content, E'\\n' ORDER BY seq) FROM chat_message
         WHERE chat_id = chat.id AND role = 'user' AND seq BETWEEN turn.from_seq AND turn.upto_seq
@@ -258,7 +268,14 @@ FROM chat_turn turn
 JOIN chat_chat chat ON chat.id = turn.chat_id
 JOIN chat_session session ON session.id = chat.session_id
 JOIN organizations_widget widget ON widget.id = session.widget_id
-JOIN organizations_agent agent ON agent.id = widget.agent_id
+LEFT JOIN LATERAL (
+    SELECT version.id, version.agent_id, version.settings
+    FROM chat_experiment experiment
+    JOIN organizations_agentversion version ON version.id = experiment.variant_id
+    WHERE experiment.agent_id = widget.agent_id AND experiment.stopped_at IS NULL
+      AND chat.created_at >= experiment.started_at AND %(in_variant)s
+) AS variant ON true
+JOIN organizations_agent agent ON agent.id = coalesce(variant.agent_id, widget.agent_id)
 JOIN organizations_organization organization ON organization.id = turn.organization_id
 WHERE turn.id = %%(turn)s AND turn.attempt = %%(attempt)s AND turn.lease_token = %%(token)s
 """

@@ -146,14 +146,21 @@ def prepare(
     if known is None or known.turn.epoch != known.turn.chat.epoch:
         return None
     bill.account = account_of(known)
-    with translation.override(known.turn.chat.session.language), listening() as searches:
-        try:
-            plan = _plan(known, whole, given, bill)
-        finally:
-            bill.of(accounts.Purpose.EMBEDDING).extend(searches)
+    plan = planned(known, whole, given, bill)
     if isinstance(plan, Plan):
         plan.timings.update(queued=claim.queued, prepared=milliseconds(began, time.monotonic()))
     return plan
+
+
+def planned(
+    known: brief.Brief, whole: str | None, given: provided.Given | None, bill: ledger.Bill
+) -> Prepared:
+    """What follows from a brief, in the visitor's language; also from one of no stored turn."""
+    with translation.override(known.turn.chat.session.language), listening() as searches:
+        try:
+            return _plan(known, whole, given, bill)
+        finally:
+            bill.of(accounts.Purpose.EMBEDDING).extend(searches)
 
 
 def milliseconds(start: float, end: float) -> int:

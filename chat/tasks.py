@@ -20,6 +20,7 @@ import ai
 from chat import approvals, assistant, conversation, handoffs, lessons, memory, summaries
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
+from chat.trials import runs
 from organizations import calling
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,18 @@ def remember() -> int:
     """See `memory.learn`; and what was kept long enough goes. The indexing queue's, too."""
     memory.expire()
     return memory.learn()
+
+
+@shared_task(name="chat.tasks.run_tests")
+def run_tests(run_id: int) -> None:
+    """See `runs.work`; of the indexing queue, where no visitor waits."""
+    runs.work(run_id)
+
+
+@shared_task(name="chat.tasks.resume_tests")
+def resume_tests() -> int:
+    """See `runs.resume`."""
+    return runs.resume()
 
 
 @shared_task(name="chat.tasks.learn")

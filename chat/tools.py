@@ -151,16 +151,24 @@ class Toolbox:
         # What is not answered yet is to be called, each thing once.
         due = {id(wish): wish for wish in wishes if wish.row.status == Status.RUNNING}
         rows = [wish.row for wish in wishes if wish.row.status]
-        if rows and not await in_database(calls.begin, claim, rows):
+        if rows and not await self.begin(claim, rows):
             raise turns.Lost
         await asyncio.gather(*(self._call(wish) for wish in due.values()))
         if due:
-            await in_database(calls.end, [wish.row for wish in due.values()])
+            await self.end([wish.row for wish in due.values()])
         messages = []
         for wish in wishes:
             answer = wish.answer or self._answers[_same(wish.row)]
             messages.append(PromptMessage("tool", answer, use_id=wish.use.id))
         return messages
+
+    async def begin(self, claim: turns.Claim, rows: list[ToolCall]) -> bool:
+        """Keep the calls of a turn before they are made; False: it is not ours any more."""
+        return await in_database(calls.begin, claim, rows)
+
+    async def end(self, rows: list[ToolCall]) -> None:
+        """Keep what came of them."""
+        await in_database(calls.end, rows)
 
     def _wish(self, claim: turns.Claim, use: ToolUse) -> Wish:
         """A use with its row: running (to be called), proposed, invalid, or a repeat (none)."""

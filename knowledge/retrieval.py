@@ -16,6 +16,7 @@ from pgvector import HalfVector
 
 import ai
 from knowledge.indexing import config_of
+from organizations import agents
 from organizations.models import Agent, Language, Organization
 
 # All that follows was calibrated on tests/data/questions.json with the built-in embedder; see
@@ -84,7 +85,7 @@ def search(
     wanted = language_of(question, language)
     embedder = ai.embedder()
     vector = embedder.embed([question])[0]
-    allowed = list(agent.categories.values_list("pk", flat=True)) if agent else []
+    allowed = agents.shelves(agent) if agent else []
     with connection.cursor() as cursor:
         cursor.execute(
             SEARCH,

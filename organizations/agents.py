@@ -7,7 +7,7 @@ publication is kept besides as an `AgentVersion`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -67,7 +67,15 @@ def with_settings(agent: Agent, settings: Settings) -> Agent:
     for name in FIELDS:
         if name in settings:
             setattr(changed, _field(name).attname, _value(_field(name), settings[name]))
+    changed.other_categories = settings.get(CATEGORIES)
     return changed
+
+
+def shelves(agent: Agent) -> list[int]:
+    """The categories of knowledge that an agent, or a copy `with_settings`, may use; none: all."""
+    if agent.other_categories is not None:
+        return agent.other_categories
+    return list(agent.categories.values_list("pk", flat=True))
 
 
 def keep_draft(agent: Agent, settings: Settings) -> None:
@@ -79,28 +87,90 @@ def keep_draft(agent: Agent, settings: Settings) -> None:
     agent.save(update_fields=["draft"])
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """Why settings should not be published: in words, with the address of a page that helps."""
+
+    sentence: str
+    address: str
+    may_override: bool
+
+
+class Held(ValidationError):
+    """Publishing is held up by a gate."""
+
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(obstacle.sentence, code="gate")
+        self.obstacle = obstacle
+
+
+Gate = Callable[[Agent, Settings], Obstacle | None]
+_gates: list[Gate] = []
+
+
+def gate(function: Gate) -> Gate:
+    """Have a function of an upper package asked before settings are published; a decorator."""
+    if function not in _gates:
+        _gates.append(function)
+    return function
+
+
+def obstacle(agent: Agent, settings: Settings) -> Obstacle | None:
+    """What keeps these settings from being published, if anything does."""
+    found = [one for one in (ask(agent, settings) for ask in _gates) if one]
+    # One that may not be overridden decides.
+    return min(found, key=lambda one: one.may_override, default=None)
+
+
 @transaction.atomic
-def publish(agent: Agent, author: Member | None = None, note: str = "") -> AgentVersion:
+def publish(
+    agent: Agent, author: Member | None = None, note: str = "", *, is_overriding: bool = False
+) -> AgentVersion:
     """Let the agent answer by its draft from now on, as a new version.
 
-    Refuses what names a provider or a category that is not there any more.
+    Refuses what names a provider or a category that is not there any more, and what a gate holds
+    up, unless that may be, and is, overridden.
     """
-    locked = Agent.objects.of(agent.organization).select_for_update(of=("self",)).get(pk=agent.pk)
+    locked = _hold(agent)
+    held = obstacle(locked, drafted(locked))
+    if held and not (is_overriding and held.may_override):
+        raise Held(held)
+    return _publish(agent, locked, author, note)
+
+
+def _hold(agent: Agent) -> Agent:
+    return Agent.objects.of(agent.organization).select_for_update(of=("self",)).get(pk=agent.pk)
+
+
+def _keep(locked: Agent, author: Member | None, note: str, was_published: bool) -> AgentVersion:
+    """The held agent's draft as a new version."""
     settings = drafted(locked)
     _refuse_what_is_gone(locked, settings)
     last = (
-        AgentVersion.objects.of(agent.organization)
+        AgentVersion.objects.of(locked.organization)
         .filter(agent=locked)
         .aggregate(models.Max("number"))["number__max"]
     )
-    version = AgentVersion.unscoped.create(
-        organization=agent.organization,
+    return AgentVersion.unscoped.create(
+        organization=locked.organization,
         agent=locked,
         number=(last or 0) + 1,
         settings=settings,
         author=author,
         note=note,
+        was_published=was_published,
     )
+
+
+@transaction.atomic
+def snapshot(agent: Agent, author: Member | None = None, note: str = "") -> AgentVersion:
+    """Keep the draft as a version without letting the agent answer by it."""
+    return _keep(_hold(agent), author, note, was_published=False)
+
+
+def _publish(agent: Agent, locked: Agent, author: Member | None, note: str) -> AgentVersion:
+    version = _keep(locked, author, note, was_published=True)
+    settings = version.settings
     changed = with_settings(locked, settings)
     changed.draft, changed.version = None, version
     changed.save(
@@ -113,11 +183,17 @@ def publish(agent: Agent, author: Member | None = None, note: str = "") -> Agent
 
 @transaction.atomic
 def roll_back(agent: Agent, version: AgentVersion, author: Member | None = None) -> AgentVersion:
-    """Publish an older version again, as a new one; the draft is then that, too."""
-    locked = Agent.objects.of(agent.organization).select_for_update(of=("self",)).get(pk=agent.pk)
+    """Publish an older version again, as a new one; the draft is then that, too.
+
+    What has answered before is a way out of trouble, so no gate stands before it.
+    """
+    locked = _hold(agent)
     locked.draft = version.settings
     locked.save(update_fields=["draft"])
-    return publish(locked, author, _("As version %(number)s") % {"number": version.number})
+    note = _("As version %(number)s") % {"number": version.number}
+    if not version.was_published:
+        return publish(locked, author, note)
+    return _publish(locked, locked, author, note)
 
 
 def discard(agent: Agent) -> None:

@@ -71,6 +71,11 @@ OWNER = OPERATOR | _grants(
     knowledge__passage=VIEW,
     chat__visitor=("view", "change", "delete"),
     chat__customer=ALL,
+    chat__testset=ALL,
+    chat__testcase=ALL,
+    chat__testrun=("view", "delete"),
+    chat__gate=ALL,
+    chat__experiment=("view", "add"),
     operators__availability=EDIT,
     chat__modelcall=VIEW,
 )

@@ -14,6 +14,8 @@ from chat.models import (
     Chat,
     ContactRequest,
     Customer,
+    Experiment,
+    Gate,
     Handoff,
     MemoryFact,
     Message,
@@ -21,6 +23,10 @@ from chat.models import (
     Note,
     Reservation,
     Session,
+    TestCase,
+    TestResult,
+    TestRun,
+    TestSet,
     ToolCall,
     Turn,
     Visitor,
@@ -215,6 +221,40 @@ def fill(house: House) -> Rows:
         name=word,
         text=word,
         email=f"{word}@example.com",
+    )
+    test_set = add(TestSet, name=word, note=word)
+    case = add(
+        TestCase, test_set=test_set, question=word, language="en", all_of=[word], faq=faq, turn=turn
+    )
+    run = add(
+        TestRun,
+        test_set=test_set,
+        agent=house.agent,
+        settings={"instructions": word},
+        is_draft=True,
+        status="done",
+        touched_at=timezone.now(),
+        author=house.owner,
+    )
+    receipt = {"text": word, "outcome": "answer", "model": word}
+    add(
+        TestResult,
+        run=run,
+        number=1,
+        case=case,
+        question=word,
+        language="en",
+        receipt=receipt,
+        base_receipt=receipt,
+        problems=[{"code": "not_cited", "about": f"faq:{faq.pk}"}],
+    )
+    add(Gate, agent=house.agent, test_set=test_set)
+    add(
+        Experiment,
+        agent=house.agent,
+        variant=house.agent.version,
+        note=word,
+        started_at=timezone.now(),
     )
     return rows
 

@@ -57,6 +57,9 @@ ADMIN_FOR_ALL = {
     "knowledge_checkup",
     # tests/test_usage.py walks it.
     "usage",
+    # Agents to talk with: tests/test_playground.py walks it.
+    "chat_playground",
+    "chat_playground_ask",
 }
 REFUSED = {302, 403, 404}
 

@@ -168,6 +168,7 @@ CELERY_TASK_ROUTES = {
     "chat.tasks.learn": {"queue": "indexing"},
     "chat.tasks.remember": {"queue": "indexing"},
     "chat.tasks.summarise": {"queue": "indexing"},
+    "chat.tasks.run_tests": {"queue": "indexing"},
     "chat.*": {"queue": "reply"},
     "operators.*": {"queue": "reply"},
 }
@@ -197,6 +198,7 @@ CELERY_BEAT_SCHEDULE = {
     "resume-imports": {"task": "knowledge.tasks.resume_imports", "schedule": 15.0},
     "learn": {"task": "chat.tasks.learn", "schedule": 20.0},
     "remember": {"task": "chat.tasks.remember", "schedule": 60.0},
+    "resume-tests": {"task": "chat.tasks.resume_tests", "schedule": 15.0},
     "gather-gaps": {"task": "knowledge.tasks.gather_gaps", "schedule": 30.0},
 }
 

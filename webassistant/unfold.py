@@ -111,6 +111,20 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Trying it"),
+                "separator": True,
+                "items": [
+                    page(
+                        _("Playground"), "science", "chat_playground", "organizations.change_agent"
+                    ),
+                    rows(_("Test sets"), "checklist", "chat", "testset"),
+                    rows(_("Cases"), "rule", "chat", "testcase"),
+                    rows(_("Test runs"), "labs", "chat", "testrun"),
+                    rows(_("Gates"), "verified", "chat", "gate"),
+                    rows(_("Experiments"), "alt_route", "chat", "experiment"),
+                ],
+            },
+            {
                 "title": _("Settings"),
                 "separator": True,
                 "items": [

@@ -1,12 +1,32 @@
-"""Admin pages of what was said: transcripts to read, people, open requests, today's figures."""
+"""Admin pages of what was said: transcripts to read, people, open requests, today's figures.
 
-from chat.admin import figures, memory, people, requests, tools, transcripts, trial, usage
+And those on which agents are tried.
+"""
+
+from chat.admin import (
+    experiments,
+    figures,
+    memory,
+    people,
+    playground,
+    requests,
+    test_runs,
+    test_sets,
+    tools,
+    transcripts,
+    trial,
+    usage,
+)
 
 __all__ = [
+    "experiments",
     "figures",
     "memory",
     "people",
+    "playground",
     "requests",
+    "test_runs",
+    "test_sets",
     "tools",
     "transcripts",
     "trial",

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from ai.interface import AIError
 from chat import lessons, snapshots, usage
 from chat.admin import receipt
+from chat.admin.test_sets import CaseOfTurn
 from chat.models import Chat, Message, Note, Session, Turn
 from organizations import access, providers
 from organizations.admin import ReadOnlyAdmin
@@ -309,7 +310,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Turn)
-class TurnAdmin(ReadOnlyAdmin):
+class TurnAdmin(CaseOfTurn, ReadOnlyAdmin):
     """Receipts of answers."""
 
     list_display = [

@@ -2,17 +2,21 @@
 
 from chat.models.accounts import ModelCall, Reservation
 from chat.models.chats import Chat, Mode
+from chat.models.experiments import Experiment
 from chat.models.handoffs import ContactRequest, Handoff
 from chat.models.memory import MemoryFact
 from chat.models.messages import Message, Note
 from chat.models.people import Customer, Session, Visitor, validate_phone
 from chat.models.tools import ToolCall
+from chat.models.trials import Gate, TestCase, TestResult, TestRun, TestSet
 from chat.models.turns import Turn
 
 __all__ = [
     "Chat",
     "ContactRequest",
     "Customer",
+    "Experiment",
+    "Gate",
     "Handoff",
     "MemoryFact",
     "Message",
@@ -21,6 +25,10 @@ __all__ = [
     "Note",
     "Reservation",
     "Session",
+    "TestCase",
+    "TestResult",
+    "TestRun",
+    "TestSet",
     "ToolCall",
     "Turn",
     "Visitor",

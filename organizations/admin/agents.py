@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
@@ -32,6 +33,20 @@ class NoteForm(forms.Form):
         max_length=300,
         widget=UnfoldAdminTextInputWidget,
         help_text=_("What has changed and why, for the list of versions."),
+    )
+
+
+class OverrideForm(forms.Form):
+    """Why it is published all the same."""
+
+    note = forms.CharField(
+        label=_("Note"), required=False, max_length=120, widget=UnfoldAdminTextInputWidget
+    )
+    reason = forms.CharField(
+        label=_("Reason to publish all the same"),
+        max_length=140,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("It is kept in the note of the version."),
     )
 
 
@@ -160,24 +175,38 @@ class AgentAdmin(ScopedAdmin):
         """Let the assistant answer by the draft, after a look at what that changes."""
         agent = self.own_row(request, object_id)
         back = redirect("admin:organizations_agent_change", agent.pk)
-        form = NoteForm(request.POST or None)
+        form: forms.Form = NoteForm(request.POST or None)
         if agent.draft is None and agent.version:
             messages.info(request, _("There is nothing to publish."))
             return back
+        held = agents.obstacle(agent, agents.drafted(agent))
+        if held and not held.may_override:
+            messages.error(request, told(held))
+            return back
+        if held:
+            form = OverrideForm(request.POST or None)
         if request.method != "POST" or not form.is_valid():
             return self.ask(
                 request,
                 agent,
                 title=_("Publish the changes"),
-                text=_("From the next question on the assistant answers by these settings."),
+                text=told(held)
+                if held
+                else _("From the next question on the assistant answers by these settings."),
                 button=_("Publish"),
                 form=form,
                 changes=self.changes(agent),
             )
         try:
             version = agents.publish(
-                agent, access.member_of(request.user), form.cleaned_data["note"]
+                agent,
+                access.member_of(request.user),
+                note_of(form.cleaned_data),
+                is_overriding="reason" in form.cleaned_data,
             )
+        except agents.Held as error:
+            messages.error(request, told(error.obstacle))
+            return back
         except ValidationError as error:
             messages.error(request, " ".join(error.messages))
             return back
@@ -282,6 +311,21 @@ class AgentVersionAdmin(ReadOnlyAdmin):
                 request, _("Version %(number)s answers now.") % {"number": fresh.number}
             )
         return redirect("admin:organizations_agent_change", agent.pk)
+
+
+def told(held: agents.Obstacle) -> SafeString:
+    """Why publishing is held up, with the way to what helps."""
+    return format_html(
+        '{} <a class="row-link" href="{}">{}</a>', held.sentence, held.address, _("To the test")
+    )
+
+
+def note_of(filled: dict[str, Any]) -> str:
+    """The version's note; a reason to pass the gate stands in it."""
+    if "reason" not in filled:
+        return str(filled["note"])
+    past = _("Published past its gate: %(reason)s") % filled
+    return " · ".join(part for part in (filled["note"], past) if part)
 
 
 def table(agent: Agent, before: agents.Settings, after: agents.Settings) -> SafeString:

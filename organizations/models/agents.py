@@ -250,6 +250,8 @@ class Agent(OrganizationOwned):
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
+    # Of a copy with other settings, which are in no row (`organizations.agents.with_settings`).
+    other_categories: list[int] | None = None
 
     class Meta:
         verbose_name = _("agent")
@@ -306,6 +308,8 @@ class AgentVersion(OrganizationOwned):
     number = models.PositiveIntegerField(_("number"))
     settings = models.JSONField(_("settings"))
     note = models.CharField(_("note"), max_length=300, blank=True)
+    # False: kept of a draft for an experiment, and answering nobody else.
+    was_published = models.BooleanField(_("was published"), default=True, db_default=True)
     author = models.ForeignKey(
         Member,
         models.SET_NULL,
