@@ -60,6 +60,7 @@ def visitors_frames(house: House, dice: random.Random) -> Source:
             "restore_chat": lambda: {"last_seq": 1},
             "switch_chat": lambda: {"chat_id": str(uuid.uuid4())},
             "new_chat": named(name="Another"),
+            "finish": dict,
             "get_user_chats": dict,
             "request_support": dict,
             "cancel_support": dict,
@@ -121,6 +122,7 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "reveal": about(seq=1),
             "unmute": about(),
             "regenerate": about(seq=2),
+            "finish": about(),
         },
         harmless=["message", "note", "typing", "join_support_chat", "presence"],
         required={
@@ -134,6 +136,7 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "reveal": ["chat_id", "seq"],
             "unmute": ["chat_id"],
             "regenerate": ["chat_id", "seq"],
+            "finish": ["chat_id"],
         },
         numbers=[
             ("watch", "last_seq"),

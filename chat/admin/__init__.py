@@ -1,12 +1,13 @@
 """Admin pages of what was said: transcripts to read, people, open requests, today's figures."""
 
-from chat.admin import figures, memory, people, requests, tools, transcripts, trial, usage
+from chat.admin import figures, memory, people, requests, results, tools, transcripts, trial, usage
 
 __all__ = [
     "figures",
     "memory",
     "people",
     "requests",
+    "results",
     "tools",
     "transcripts",
     "trial",
