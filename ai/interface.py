@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID, uuid4
@@ -111,6 +111,8 @@ class ChatRequest:
     may_use_tools: bool = True
     # Every model that was asked with it, as `ai.metering` writes them down.
     calls: list[Call] = field(default_factory=list, compare=False, repr=False)
+    # The JSON schema that the whole answer is to follow, where the provider can promise that.
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,9 @@ class OpenAIModel(ChatModel):
             body["temperature"] = request.temperature
         if request.top_p is not None and "top_p" not in client.refused:
             body["top_p"] = request.top_p
+        if request.schema is not None and "response_format" not in client.refused:
+            named = {"name": "result", "schema": dict(request.schema)}
+            body["response_format"] = {"type": "json_schema", "json_schema": named}
         if "stream_options" not in client.refused:
             body["stream_options"] = {"include_usage": True}
         if request.tools and "tools" not in client.refused:
@@ -332,7 +335,8 @@ def _refused_option(error: BadRequestError, body: dict[str, Any]) -> str | None:
     """The option of ours that a provider does not take, if its message names one."""
     said = str(error)
     # "This model does not support tools": it answers without them, as it did before there were any.
-    for option in ("stream_options", "max_tokens", "temperature", "top_p", "tools"):
+    ours = ("stream_options", "max_tokens", "temperature", "top_p", "tools", "response_format")
+    for option in ours:
         if option in body and option in said:
             return option
     return None

@@ -324,6 +324,7 @@ def _save(claim: turns.Claim, plan: Plan, bill: ledger.Bill, speech: Speech) -> 
         asks=bool(plan.toolbox and plan.toolbox.has_proposed),
         sources=outcome.sources,
         offers_support=outcome.offers_support and not (plan.toolbox and plan.toolbox.has_helped),
+        event=plan.event,
     )
     return message is not None
 

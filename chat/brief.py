@@ -22,6 +22,7 @@ from chat.models import Chat, Session, ToolCall, Turn
 from organizations import agents, health
 from organizations.models import (
     Agent,
+    ChatType,
     ContextProvider,
     ModelHealth,
     Organization,
@@ -56,7 +57,8 @@ class Brief:
     `lately` what was said and what came of it; `rules` those of moderation; `tools` what the agent
     may call, `calls` the last changes that people were asked about in this chat,
     `context_providers` who is asked for facts; `ip` the visitor's, shortened; `prices` and
-    `health` those of the models.
+    `health` those of the models;
+    `kind` the type of the chat, if it has one.
     """
 
     turn: Turn
@@ -75,6 +77,7 @@ class Brief:
     ip: str = ""
     prices: accounts.Prices = field(default_factory=dict)
     health: health.Rows = field(default_factory=dict)
+    kind: ChatType | None = None
 
 
 def read(claim: turns.Claim) -> Brief | None:
@@ -103,7 +106,7 @@ def read(claim: turns.Claim) -> Brief | None:
         agent.version_id = variant
     turn.chat, chat.session, session.widget, widget.agent = chat, session, widget, agent
     question, history, settings, done_today, providers, *more = values
-    memory, counted, lately, rules, tools, calls, sites, ip, prices, failing = more
+    memory, counted, lately, rules, tools, calls, sites, ip, prices, failing, kind = more
     return Brief(
         turn=turn,
         question=question,
@@ -121,6 +124,7 @@ def read(claim: turns.Claim) -> Brief | None:
         ip=ip,
         prices={(one[0], one[1]): _price(*one[2:]) for one in orjson.loads(prices)},
         health={(one[0], one[1]): _health(one) for one in orjson.loads(failing)},
+        kind=ChatType(**orjson.loads(kind)) if kind else None,
     )
 
 
@@ -263,7 +267,14 @@ SELECT %(columns)s, variant.id, variant.settings::text,
         SELECT json_agg(json_build_array(provider_id, model, id, failures, open_until))
         FROM organizations_modelhealth
         WHERE organization_id = turn.organization_id AND (failures > 0 OR open_until IS NOT NULL)
-    ), '[]')::text
+    ), '[]')::text,
+    (
+        SELECT json_build_object(
+            'id', id, 'slug', slug, 'names', names, 'opening', opening,
+            'opening_texts', opening_texts, 'instructions', instructions
+        )::text
+        FROM organizations_chattype WHERE id = chat.kind_id
+    )
 FROM chat_turn turn
 JOIN chat_chat chat ON chat.id = turn.chat_id
 JOIN chat_session session ON session.id = chat.session_id

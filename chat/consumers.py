@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat import events, identity, protocol, snapshots, visitor, waiting
+from chat import events, identity, kinds, protocol, snapshots, visitor, waiting
 from chat.database import in_database
 from chat.heartbeat import heart
 from chat.models import Chat, Handoff, Message, Visitor
@@ -113,6 +113,9 @@ class VisitorConsumer(Socket):
         )
         await self._go_to(found.chat)
         await self._restore(frame.last_seq if found.is_same_chat else 0)
+        if frame.kind and found.visit.kind_id is None:
+            # A page that names a type which is offered no more still has its chat.
+            raise kinds.UnknownKind
 
     def _count(self, key: str) -> None:
         """Be one of the sockets of this secret; too many, and the oldest is let go.
@@ -220,9 +223,19 @@ class VisitorConsumer(Socket):
     async def new_chat(self, frame: protocol.NewChat) -> None:
         visit, person = self._visit(), await self._known()
         chat = await in_database(
-            visitor.new_chat, person, visit, frame.client_id, frame.name, frame.chat_type
+            visitor.new_chat,
+            person,
+            visit,
+            frame.client_id,
+            frame.name,
+            frame.chat_type,
+            frame.kind,
         )
         await self._show(chat, 0)
+
+    async def finish(self, frame: protocol.Finish) -> None:
+        self._visit()
+        await in_database(visitor.finish, await self._known(), self._chat())
 
     async def list_chats(self, frame: protocol.GetUserChats) -> None:
         visit = self._visit()
@@ -313,6 +326,7 @@ class VisitorConsumer(Socket):
         protocol.RestoreChat: restore,
         protocol.SwitchChat: switch,
         protocol.NewChat: new_chat,
+        protocol.Finish: finish,
         protocol.GetUserChats: list_chats,
         protocol.RequestSupport: request_support,
         protocol.CancelSupport: cancel_support,
@@ -350,8 +364,10 @@ def _arrive(frame: protocol.Register, details: identity.Details) -> Arrival:
         if frame.chat_id:
             chat = visitor.chats_of(person, widget).filter(chat_id=frame.chat_id).first()
         chat = chat or visitor.current_chat(person, widget)
+    wanted = kinds.offered(widget).filter(slug=frame.kind).first() if frame.kind else None
+    language = widget.language_for(frame.language)
     return Arrival(
-        visit=Visit(widget, frame.page, widget.language_for(frame.language)),
+        visit=Visit(widget, frame.page, language, wanted.pk if wanted else None),
         token_key=identity.token_hash(organization, frame.token),
         visitor=person,
         chat=chat,
@@ -385,7 +401,7 @@ def _state(chat: Chat, last_seq: int) -> tuple[Chat, protocol.ChatState]:
     """The chat as it is now, and what its client needs to show it."""
     fresh = (
         Chat.objects.of(chat.organization)
-        .select_related("organization", "session__widget", "operator__user")
+        .select_related("organization", "session__widget", "operator__user", "kind")
         .get(pk=chat.pk)
     )
     return fresh, snapshots.chat_state(fresh, last_seq)

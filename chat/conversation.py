@@ -31,7 +31,7 @@ from chat.protocol import (
     SupportPending,
     SupportTaken,
 )
-from organizations.models import Member, Widget
+from organizations.models import ChatType, Member, Widget
 
 Event = Message.Event
 
@@ -109,6 +109,7 @@ def open_chat(
     name: str = "",
     type: str = Chat.Type.GENERAL,
     client_id: UUID | None = None,
+    kind: ChatType | None = None,
 ) -> Chat:
     """A new chat; the same `client_id` again gives the first one."""
     try:
@@ -119,6 +120,7 @@ def open_chat(
                 name=name,
                 type=type,
                 client_id=client_id,
+                kind=kind,
             )
     except IntegrityError:
         return Chat.objects.of(session.organization).get(session=session, client_id=client_id)
@@ -397,6 +399,18 @@ def give_up(turn_id: int) -> bool:
         if turn.status not in snapshots.OPEN or turn.failures < turns.MAX_FAILURES:
             return False
         turns.finish(turn, Turn.Status.FAILED, draft="")
+        if opening := _opening_instead(turn, locked):
+            append(
+                locked,
+                role=Message.Role.ASSISTANT,
+                event=Event.OPENING,
+                content=opening,
+                sender="assistant",
+                turn=turn,
+            )
+            locked.answered_seq = turn.upto_seq
+            locked.save(update_fields=["answered_seq"])
+            return True
         widget = locked.session.widget
         is_open = widget.is_open() and widget.agent.hands_over("error")
         with translation.override(locked.session.language):
@@ -415,6 +429,16 @@ def give_up(turn_id: int) -> bool:
         else:
             _answer_the_rest(locked, turn.upto_seq)
         return True
+
+
+def _opening_instead(turn: Turn, locked: Chat) -> str:
+    """The owner's own opening, where a model was to write one and nobody has asked anything yet."""
+    if locked.kind is None:
+        return ""
+    last = Message.objects.of(locked.organization).filter(chat=locked, seq=turn.upto_seq)
+    if not last.filter(event=Event.STARTED).exists():
+        return ""
+    return locked.kind.opening_text(locked.session.language)
 
 
 def end_session(session: Session) -> None:

@@ -26,6 +26,7 @@ from chat import (
     handoffs,
     intents,
     ledger,
+    openings,
     output,
     prompts,
     provided,
@@ -34,9 +35,10 @@ from chat import (
     turns,
 )
 from chat.context import Fact
-from chat.models import Handoff, Turn
+from chat.models import Handoff, Message, Turn
 from knowledge import markdown, retrieval
 from organizations import health, providers
+from organizations.models import ChatType
 
 # A question this short, asked on a page that knows the answer, is about that page.
 SHORT_QUESTION = 5
@@ -97,6 +99,10 @@ class Plan:
     calls_for_people: bool = False
     # Whose limit keeps the model from being asked, as the receipt names it.
     limit: str = ""
+    # The chat's type says what to ask and to plan: that nothing was found is no failure to know.
+    is_guided: bool = False
+    # What the line is called, where it is no plain answer.
+    event: str = ""
 
     def outcome(self, text: str, checker: citations.Checker | None) -> Outcome:
         """What is shown beside an answer, and what an owner should know of it."""
@@ -105,7 +111,7 @@ class Plan:
         cited = [(number, self.prompt.given[number - 1]) for number in checker.cited]
         return Outcome(
             [_shown(source) | {"number": number} for number, source in cited],
-            not self.prompt.given
+            not (self.prompt.given or self.is_guided)
             or self.calls_for_people
             or (not cited and bool(self.unless_cited or citations.admits_ignorance(text))),
             citations.flags(text, checker),
@@ -193,9 +199,12 @@ def _plan(
     bill = bill or ledger.Bill()
     if not known.question and known.calls:
         return _report(known, bill)
+    if not known.question and known.kind:
+        return _opening(known, known.kind, bill)
     question, chat = known.question, known.turn.chat
     session, widget = chat.session, chat.session.widget
     agent = widget.agent
+    is_guided = bool(known.kind and known.kind.instructions.strip())
     reason = handoffs.before_answering(question, known.lately, agent, known.rules)
     if reason and widget.is_open():
         return HandOver(reason)
@@ -235,7 +244,9 @@ def _plan(
 
     sources = [source_text(hit) for hit in found.sources]
     spoken = _grounds(question, found.is_sure, sources, facts, page, asked)
-    is_lost = not spoken and not fixed and handoffs.knows_nothing_again(known.lately, agent)
+    is_lost = not (spoken or fixed or is_guided) and handoffs.knows_nothing_again(
+        known.lately, agent
+    )
     if is_lost and widget.is_open():
         return HandOver(Handoff.Reason.NO_KNOWLEDGE)
     fallback = fixed or _("I do not know that. Shall I ask a person to help?")
@@ -245,7 +256,9 @@ def _plan(
     says_alone = bool(fixed) or model.name == alone.name or _is_curated(found, facts, asked)
     # Nothing that was found tells of the question. What the owner and the page say may, but then
     # the answer has to say so; of the dialogue before, only a follow-up tells.
-    is_bare = agent.only_from_sources and not spoken and not _goes_on(known, follow_up is not None)
+    is_bare = agent.only_from_sources and not (
+        spoken or is_guided or _goes_on(known, follow_up is not None)
+    )
     tells = page or known.settings or given.background or known.tools or known.calls
     says_alone = says_alone or (is_bare and not tells)
     says_alone = says_alone or (bool(spoken) and _is_last_try(known.turn))
@@ -300,6 +313,7 @@ def _plan(
         guard=_guard(known, [*facts, page] if page else facts, sources) if prompt else None,
         toolbox=toolbox,
         calls_for_people=reason is not None,
+        is_guided=is_guided,
     )
 
 
@@ -333,6 +347,41 @@ def _report(known: brief.Brief, bill: ledger.Bill) -> Plan:
         account=bill.account or account_of(known),
         limit=limit,
         guard=_guard(known, [], []),
+    )
+
+
+def _opening(known: brief.Brief, kind: ChatType, bill: ledger.Bill) -> Plan:
+    """The first words of a chat, before anybody has asked anything; the owner's own stand in."""
+    chat, agent = known.turn.chat, known.turn.chat.session.widget.agent
+    page, alone = context.page_fact(chat), ai.knowledge_model()
+    chosen = _choices(known)
+    model = _moved_on(ai.chat_model(chosen[0], chosen[1:]), known.turn)
+    request = openings.request(known, kind, page)
+    alone_request = ChatRequest(messages=(), fallback=request.fallback)
+    says_alone, limit = model.name == alone.name, ""
+    if not says_alone:
+        models = [(one.provider, one.model) for one in chosen if not one.problem]
+        limit = bill.reserve(models, request.messages, request.max_tokens)
+        request = replace(request, calls=bill.of(accounts.Purpose.ANSWER))
+    says_alone = says_alone or bool(limit)
+    return Plan(
+        chat_id=chat.chat_id,
+        epoch=known.turn.epoch,
+        model=alone if says_alone else model,
+        request=alone_request if says_alone else request,
+        stand_in=None if says_alone else (alone, alone_request),
+        shown_sources=[],
+        offers_support=False,
+        grounds=turns.Grounds(
+            facts=[page.stored()] if page else [],
+            prompt_version=openings.VERSION,
+            agent_version=agent.version_id,
+        ),
+        timings={"search": 0},
+        account=bill.account or account_of(known),
+        limit=limit,
+        guard=None if says_alone else _guard(known, [page] if page else [], []),
+        event=Message.Event.OPENING,
     )
 
 
@@ -391,7 +440,7 @@ def _prompt(
             organization=chat.organization.name,
             language=session.language,
             question=known.question or NOTHING_ASKED,
-            instructions=agent.brief(),
+            instructions=openings.instructions(agent.brief(), known.kind, session.language),
             settings=known.settings,
             memory=list(known.memory.values()),
             summary=chat.summary,
@@ -453,6 +502,9 @@ def _guard(known: brief.Brief, facts: list[Fact], sources: list[SourceText]) -> 
     hosts = markdown.hosts_of(widget) | {urlsplit(site).hostname or "" for site in rules.sites}
     recited = output.recitals(prompts.RULES, output.RULES_IN_A_ROW)
     recited += output.recitals(widget.agent.instructions, output.INSTRUCTIONS_IN_A_ROW)
+    if known.kind:
+        given.append(known.kind.instructions)
+        recited += output.recitals(known.kind.instructions, output.INSTRUCTIONS_IN_A_ROW)
     words = output.Words(rules.blocked + rules.hidden if rules.is_on else (), recited)
     return output.Chain(output.Addresses(output.Allowed.by(given, hosts)), words)
 

@@ -20,6 +20,8 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
 ModeName = Literal["ai", "waiting", "operator", "closed"]
 ChatType = Literal["general", "sales", "support"]
+# The short name of a type of chats that the owner has made; empty: none.
+KindSlug = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]{0,40}$")]
 
 # What a system line does to who holds the chat; a client replaying lines needs nothing else.
 MODE_AFTER: dict[str, ModeName] = {
@@ -78,6 +80,8 @@ class Register(Frame):
     last_seq: int = Field(default=0, ge=0)
     language: Annotated[str, StringConstraints(max_length=5)] = ""
     page: Page = Page()
+    # The type that the page wants for a first chat.
+    kind: KindSlug = ""
 
 
 class Say(Frame):
@@ -109,6 +113,13 @@ class NewChat(Frame):
     client_id: UUID
     name: Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)] = ""
     chat_type: ChatType = "general"
+    kind: KindSlug = ""
+
+
+class Finish(Frame):
+    """Asks for the result of the chat, where its type has one."""
+
+    type: Literal["finish"]
 
 
 class GetUserChats(Frame):
@@ -175,6 +186,7 @@ VisitorCommand = Annotated[
     | RestoreChat
     | SwitchChat
     | NewChat
+    | Finish
     | GetUserChats
     | RequestSupport
     | CancelSupport
@@ -287,6 +299,13 @@ class DecideCall(Frame):
     approve: bool
 
 
+class FinishChat(Frame):
+    """Asks for the result of a chat, where its type has one."""
+
+    type: Literal["finish"]
+    chat_id: UUID
+
+
 OperatorCommand = Annotated[
     SetPresence
     | Watch
@@ -302,7 +321,8 @@ OperatorCommand = Annotated[
     | Reveal
     | Unmute
     | Regenerate
-    | DecideCall,
+    | DecideCall
+    | FinishChat,
     Field(discriminator="type"),
 ]
 operator_commands: TypeAdapter[Any] = TypeAdapter(OperatorCommand)
@@ -353,6 +373,41 @@ class Draft(Frame):
     text: str
 
 
+class ChatKind(Frame):
+    """The type of a chat, and who may ask for its result now."""
+
+    slug: str
+    name: str
+    icon: str
+    result_name: str = ""
+    button: str = ""
+    visitor_finishes: bool = False
+    operator_finishes: bool = False
+
+
+class CardPart(Frame):
+    """A part of a result to be shown: a text, or a list or group of parts under a label."""
+
+    kind: Literal["text", "list", "group"]
+    label: str = ""
+    text: str = ""
+    parts: list[CardPart] = []
+
+
+class ResultBody(Frame):
+    """A version of a chat's result. `seq` is the line that tells of it, once it is done."""
+
+    version: int
+    status: Literal["working", "done", "failed"]
+    name: str
+    error: str = ""
+    sentence: str = ""
+    author: str = ""
+    seq: int | None = None
+    upto_seq: int = 0
+    card: list[CardPart] = []
+
+
 class ChatState(Frame):
     """All that a client needs to show one chat, with the lines after the seq it asked from.
 
@@ -375,6 +430,8 @@ class ChatState(Frame):
     place: int | None = None
     wait: int | None = None
     rating: int | None = None
+    kind: ChatKind | None = None
+    results: list[ResultBody] = []
 
 
 class ChatSummary(Frame):
@@ -558,6 +615,15 @@ class AIResponse(Event):
     tokens_used: int | None
     model: str
     message: MessageBody
+
+
+class ResultChanged(Event):
+    """A result of a chat is being made, is done, or has failed."""
+
+    audience = "both"
+    type: Literal["result"] = "result"
+    chat_id: UUID
+    result: ResultBody
 
 
 class SupportPending(Event):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from chat import citations, waiting
+from chat import cards, citations, waiting
 from chat.models import Chat, ContactRequest, Handoff, MemoryFact, Message, Note, Turn
 from chat.protocol import (
     PAGE_SIZE,
@@ -120,6 +120,8 @@ def chat_state(chat: Chat, last_seq: int = 0) -> ChatState:
             else None
         ),
         rating=_rating(chat),
+        kind=cards.kind_of(chat) if chat.kind_id else None,
+        results=cards.results_of(chat) if chat.kind_id else [],
     )
 
 

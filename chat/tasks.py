@@ -17,7 +17,16 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 import ai
-from chat import approvals, assistant, conversation, handoffs, lessons, memory, summaries
+from chat import (
+    approvals,
+    assistant,
+    conversation,
+    finishing,
+    handoffs,
+    lessons,
+    memory,
+    summaries,
+)
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
 from chat.trials import runs
@@ -60,6 +69,12 @@ def summarize(handoff_id: int) -> bool:
 def call_tool(call_id: int) -> None:
     """Make a call that an operator has approved; see `approvals.run`."""
     asyncio.run_coroutine_threadsafe(approvals.run(call_id), _loop()).result()
+
+
+@shared_task(name="chat.tasks.make_result")
+def make_result(result_id: int) -> None:
+    """Turn a dialogue into its result, on the same loop as the answers."""
+    asyncio.run_coroutine_threadsafe(finishing.make(result_id), _loop()).result()
 
 
 @celeryd_after_setup.connect

@@ -53,6 +53,9 @@ def widget_texts() -> dict[str, str]:
         "length": _("{used} of {max} characters"),
         # People.
         "talk_to_person": _("Talk to a person"),
+        "choose_kind": _("What do you need?"),
+        "result_version": _("version {version}"),
+        "result_working": _("{name}: being made…"),
         "waiting_title": _("A person will join soon"),
         "waiting_place": _("Your place in the queue: {place}"),
         "waiting_minutes": _("About {minutes} min"),

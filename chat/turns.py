@@ -21,7 +21,7 @@ from kombu.exceptions import OperationalError
 from kombu.messaging import Producer
 from redis import RedisError
 
-from chat.models import Chat, Turn
+from chat.models import Chat, ChatResult, Turn
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,9 @@ PATIENCE = timedelta(seconds=10)
 MAX_FAILURES = 3
 # A visitor who keeps typing must not starve the answer.
 MAX_WIDENED = 2
-TASK = "chat.tasks.reply"
+# What the dispatcher sees to: rows that are their own outbox, and the task that each is done by.
+Work = type[Turn] | type[ChatResult]
+TASKS: dict[Work, str] = {Turn: "chat.tasks.reply", ChatResult: "chat.tasks.make_result"}
 
 
 class Lost(Exception):
@@ -329,15 +331,15 @@ def finish(turn: Turn, status: Turn.Status, **fields: Any) -> None:
     )
 
 
-def overdue(limit: int = 100) -> list[int]:
-    """Turns that should be running and are not; each is marked as sent, so no one else sends it.
+def overdue(limit: int = 100, work: Work = Turn) -> list[int]:
+    """Work that should be running and is not; each is marked as sent, so no one else sends it.
 
     This is the outbox and the sweeper in one: a send that never reached the broker, a task that
     was lost, and a worker that died all look the same, a row whose time has passed.
     """
     with transaction.atomic():
         rows = list(
-            Turn.unscoped.select_for_update(skip_locked=True, of=("self",))
+            work.unscoped.select_for_update(skip_locked=True, of=("self",))
             .filter(
                 Q(status=Turn.Status.QUEUED, due_at__lte=Now())
                 & (Q(dispatched_at__isnull=True) | Q(dispatched_at__lt=Now() - PATIENCE))
@@ -347,14 +349,14 @@ def overdue(limit: int = 100) -> list[int]:
             .order_by("due_at")
             .values_list("pk", flat=True)[:limit]
         )
-        Turn.unscoped.filter(pk__in=rows).update(dispatched_at=Now())
+        work.unscoped.filter(pk__in=rows).update(dispatched_at=Now())
     return rows
 
 
-def exhausted(limit: int = 100) -> list[int]:
-    """Turns that failed too often and whose chat must be given to people."""
+def exhausted(limit: int = 100, work: Work = Turn) -> list[int]:
+    """Turns that failed too often and whose chat must be given to people; or results."""
     # A last attempt whose worker died has failed like one that said so.
-    Turn.unscoped.filter(
+    work.unscoped.filter(
         status=Turn.Status.RUNNING, lease_until__lt=Now(), failures=MAX_FAILURES - 1
     ).update(
         status=Turn.Status.QUEUED,
@@ -363,40 +365,40 @@ def exhausted(limit: int = 100) -> list[int]:
         lease_until=None,
     )
     return list(
-        Turn.unscoped.filter(status=Turn.Status.QUEUED, failures__gte=MAX_FAILURES).values_list(
+        work.unscoped.filter(status=Turn.Status.QUEUED, failures__gte=MAX_FAILURES).values_list(
             "pk", flat=True
         )[:limit]
     )
 
 
-def dispatch_on_commit(turn_ids: Sequence[int]) -> None:
+def dispatch_on_commit(ids: Sequence[int], work: Work = Turn) -> None:
     """Tell the workers after the commit; when the broker is down the dispatcher does it later.
 
     The commit itself marks the turns as sent, which saves a second one: a process that dies in
     between leaves a task that looks lost, and is sent again like one.
     """
-    transaction.on_commit(lambda: dispatch(turn_ids))
+    transaction.on_commit(lambda: dispatch(ids, work))
 
 
-def dispatch(turn_ids: Sequence[int]) -> None:
+def dispatch(ids: Sequence[int], work: Work = Turn) -> None:
     """Send turns that are marked as sent to the workers; the mark goes when they cannot be."""
     try:
         with current_app.producer_pool.acquire(block=True) as producer:
-            for turn_id in turn_ids:
-                _send(producer, turn_id)
+            for row_id in ids:
+                _send(producer, TASKS[work], row_id)
     except (OperationalError, RedisError, OSError) as error:
-        log.warning("turns %s were not sent: %s", list(turn_ids), type(error).__name__)
-        Turn.unscoped.filter(pk__in=turn_ids).update(dispatched_at=None)
+        log.warning("%ss %s were not sent: %s", work.__name__, list(ids), type(error).__name__)
+        work.unscoped.filter(pk__in=ids).update(dispatched_at=None)
 
 
-def _send(producer: Producer, turn_id: int) -> None:
+def _send(producer: Producer, task: str, row_id: int) -> None:
     """Send a task as Celery's message protocol has it, at half the cost of `send_task`."""
     task_id = str(uuid.uuid4())
     producer.publish(
-        ([turn_id], {}, {}),
+        ([row_id], {}, {}),
         routing_key="reply",
         serializer="json",
-        headers={"lang": "py", "task": TASK, "id": task_id, "root_id": task_id},
+        headers={"lang": "py", "task": task, "id": task_id, "root_id": task_id},
         correlation_id=task_id,
         retry=False,
     )

@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
 
+from chat import kinds
 from chat.protocol import MAX_TEXT
 from chat.texts import widget_texts
 from organizations import access
@@ -95,7 +96,11 @@ def frame(request: HttpRequest, key: str) -> HttpResponse:
         response = render(
             request,
             "widget/frame.html",
-            {"config": frame_config(widget, language), "language": language, "widget": widget},
+            {
+                "config": frame_config(widget, language, request.GET.get("type", "")),
+                "language": language,
+                "widget": widget,
+            },
         )
     response["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -105,17 +110,36 @@ def frame(request: HttpRequest, key: str) -> HttpResponse:
     return response
 
 
-def frame_config(widget: Widget, language: str) -> dict[str, Any]:
-    """What the frame's script is told; the language is active already."""
+def frame_config(widget: Widget, language: str, wanted: str = "") -> dict[str, Any]:
+    """What the frame's script is told; the language is active already.
+
+    `wanted` is the short name of the type of chats that the page asks for.
+    """
     avatar = widget.bot_avatar or widget.agent.avatar
+    offered = list(kinds.offered(widget))
+    named = next((kind for kind in offered if kind.slug == wanted), None)
+    first = named or next((kind for kind in offered if kind.pk == widget.default_kind_id), None)
+    # What is said at once need not be asked for.
+    is_said = first is not None and first.opening == first.Opening.TEXT
+    choices = [named] if named else offered
+    opening = first.opening_text(language) if first and is_said else ""
     return {
         "widget": widget.key,
         "language": language,
         "bot_name": widget.text("bot_name", language) or _("Assistant"),
         "bot_avatar": avatar.url if avatar else "",
-        "welcome_message": widget.greeting(language) or _("Hello! What would you like to know?"),
+        "welcome_message": (
+            opening or widget.greeting(language) or _("Hello! What would you like to know?")
+        ),
         "placeholder_text": widget.text("placeholder_text", language) or _("Write a message"),
         "suggested_questions": widget.agent.suggests(language),
+        "kind": named.slug if named else "",
+        "kinds": [
+            {"slug": kind.slug, "name": kind.name(language), "icon": kind.icon}
+            for kind in choices
+            if not (is_said and kind == first)
+        ],
+        "kind_trouble": str(kinds.UnknownKind().sentence) if wanted and not named else "",
         "primary_color": widget.primary_color,
         "remembers": widget.agent.remembers,
         "position": widget.position,

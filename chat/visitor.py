@@ -21,16 +21,19 @@ from chat import (
     conversation,
     events,
     identity,
+    kinds,
     lessons,
     limits,
     memory,
     moderation,
     offences,
+    results,
     snapshots,
     turns,
 )
 from chat.models import (
     Chat,
+    ChatResult,
     ContactRequest,
     Customer,
     Handoff,
@@ -94,6 +97,8 @@ class Visit:
     widget: Widget
     page: Page
     language: str
+    # The type of chats that the page wants, when it wants one.
+    kind_id: int | None = None
 
 
 def say(
@@ -253,7 +258,12 @@ def _chosen_chat(visitor: Visitor, visit: Visit, chat_id: UUID | None) -> Chat:
         chat.organization = visitor.organization
         return chat
     session = conversation.open_session(visitor, visit.widget, visit.page, visit.language)
-    return conversation.open_chat(session)
+    kind = kinds.first_of(visit.widget, visit.kind_id)
+    chat = conversation.open_chat(session, kind=kind)
+    # Who has spoken first is not spoken to first by a model any more.
+    if kind and kind.opening == kind.Opening.TEXT:
+        kinds.say_opening(conversation.lock(chat), kind)
+    return chat
 
 
 def _remember_page(session_id: int, visit: Visit, title: str) -> None:
@@ -302,8 +312,13 @@ def look_at(chat: Chat, visit: Visit) -> None:
     )
 
 
-def new_chat(visitor: Visitor, visit: Visit, client_id: UUID, name: str, type: str) -> Chat:
-    """Open another chat beside the others; the same `client_id` again gives the same one."""
+def new_chat(
+    visitor: Visitor, visit: Visit, client_id: UUID, name: str, type: str, kind: str = ""
+) -> Chat:
+    """Open another chat beside the others; the same `client_id` again gives the same one.
+
+    Refuses a `kind` (a type's short name) that the widget does not offer.
+    """
     with transaction.atomic():
         _hold(visitor)
         own = chats_of(visitor, visit.widget).exclude(client_id=None)
@@ -311,8 +326,25 @@ def new_chat(visitor: Visitor, visit: Visit, client_id: UUID, name: str, type: s
         if before := own.filter(client_id=client_id).first():
             return before
         _check_rate(limits.recent(own, "created_at", WINDOW))
-        session = conversation.open_session(visitor, visit.widget, visit.page, visit.language)
-        return conversation.open_chat(session, name=name, type=type, client_id=client_id)
+        widget = visit.widget
+        chosen = kinds.find(widget, kind) if kind else kinds.first_of(widget, visit.kind_id)
+        name = name or (chosen.name(visit.language) if chosen else "")
+        session = conversation.open_session(visitor, widget, visit.page, visit.language)
+        chat = conversation.open_chat(
+            session, name=name, type=type, client_id=client_id, kind=chosen
+        )
+        if chosen:
+            kinds.begin(conversation.lock(chat), chosen)
+        return chat
+
+
+def finish(visitor: Visitor, chat: Chat) -> ChatResult:
+    """Have the chat turned into its result; while one is being made, it is that one."""
+    with transaction.atomic():
+        _hold(visitor)
+        made = ChatResult.objects.of(visitor.organization).filter(chat__session__visitor=visitor)
+        _check_rate(limits.recent(made, "created_at", WINDOW))
+        return results.ask(conversation.lock(chat), "visitor")
 
 
 def request_support(

@@ -9,8 +9,8 @@ from chat.models import Session
 from demo.content import faq_en, faq_ru, settings
 from knowledge import entries, indexing
 from knowledge.models import Category, ContextEntry, FAQEntry
-from organizations import agents
-from organizations.models import Agent, Language, Member, Organization, User, Widget
+from organizations import agents, kinds
+from organizations.models import Agent, ChatType, Language, Member, Organization, User, Widget
 
 FAQ = {Language.RUSSIAN: faq_ru.ENTRIES, Language.ENGLISH: faq_en.ENTRIES}
 
@@ -44,6 +44,7 @@ def put_in() -> Organization:
             name=widget["name"],
             defaults={**widget, "organization": organization, "agent": agent},
         )
+    _offer_types(organization)
     for key, value, category in settings.CONTEXT:
         ContextEntry.objects.of(organization).get_or_create(
             key=key,
@@ -71,6 +72,15 @@ def _hire(organization: Organization) -> None:
         Member.unscoped.create(
             organization=organization, user=user, role=role, display_name=first_name
         )
+
+
+def _offer_types(organization: Organization) -> None:
+    """The examples of chat types, each in its widgets, where there are no types yet."""
+    if ChatType.objects.of(organization).exists():
+        return
+    for slug, names in settings.CHAT_TYPES.items():
+        kind = kinds.from_template(organization, slug)
+        kind.widgets.set(Widget.objects.of(organization).filter(name__in=names))
 
 
 def _write_faq(organization: Organization) -> None:

@@ -193,6 +193,9 @@ class OperatorConsumer(Socket):
     async def decide_call(self, frame: protocol.DecideCall) -> None:
         await in_database(desk.decide, self._member(), frame.call_id, frame.approve)
 
+    async def finish(self, frame: protocol.FinishChat) -> None:
+        await in_database(desk.finish, await self._find(frame.chat_id), self._member())
+
     handlers = {
         protocol.SetPresence: set_presence,
         protocol.Watch: watch,
@@ -209,6 +212,7 @@ class OperatorConsumer(Socket):
         protocol.Unmute: unmute,
         protocol.Regenerate: regenerate,
         protocol.DecideCall: decide_call,
+        protocol.FinishChat: finish,
     }
 
 

@@ -12,8 +12,17 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from chat import approvals, conversation, events, lessons, offences, snapshots
-from chat.models import Chat, ContactRequest, Handoff, Message, Mode, Note, ToolCall
+from chat import approvals, conversation, events, lessons, offences, results, snapshots
+from chat.models import (
+    Chat,
+    ChatResult,
+    ContactRequest,
+    Handoff,
+    Message,
+    Mode,
+    Note,
+    ToolCall,
+)
 from chat.protocol import Learnt, NewNote, SupportTaken
 from chat.refusals import Refused
 from knowledge.models import Suggestion
@@ -84,6 +93,7 @@ def find(member: Member, chat_id: UUID) -> Chat:
             "session__visitor",
             "session__customer",
             "operator__user",
+            "kind",
         )
         .filter(chat_id=chat_id)
         .first()
@@ -262,6 +272,12 @@ def regenerate(chat: Chat, member: Member, seq: int) -> None:
                 code="not_the_last_answer",
             )
         events.tell("regenerated", locked.chat_id, sender(member))
+
+
+def finish(chat: Chat, member: Member) -> ChatResult:
+    """Have a chat turned into its result; any member may, whoever holds it."""
+    with transaction.atomic():
+        return results.ask(_locked(chat, member), "operator", member)
 
 
 def handle_contact(member: Member, contact_id: int) -> None:

@@ -136,6 +136,8 @@ def console_texts() -> dict[str, str]:
         ),
         "replaced": _("replaced"),
         "replaces": _("given anew"),
+        "result_version": _("version {version}"),
+        "result_working": _("{name}: being made…"),
         "mode_ai": _("Assistant"),
         "mode_waiting": _("Waiting"),
         "mode_operator": _("Operator"),

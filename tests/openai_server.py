@@ -77,6 +77,9 @@ MODES = {
     "fake-new": "refuses max_tokens, as newer models do",
     "fake-no-tools": "refuses tools, as some local models do",
     "fake-tools": "calls tools as `plays` say, then repeats what the last of them answered",
+    "fake-plain": "refuses response_format, and puts its JSON between words",
+    "fake-wrong-once": "its first JSON follows no schema; the second, when told so, does",
+    "fake-wrong": "its JSON never follows the schema",
     "fake-<ttft ms>-<tokens a second>-<tokens>": "a paced stream of numbered words",
 }
 # As OpenRouter lists them: of one token, in dollars.
@@ -359,6 +362,8 @@ def _words(body: dict[str, Any]) -> list[str]:
         return []
     if body["model"] == "fake-hostile":
         return HOSTILE
+    if asked_for := re.search(r"<schema>\n(.*)\n</schema>", system_of(body)):
+        return re.findall(r"\S+\s*", _structured(body, json.loads(asked_for[1])))
     last = body["messages"][-1]
     if body["model"] == "fake-tools" and last["role"] == "tool":
         return re.findall(r"\S+\s*", str(last["content"]))
@@ -382,6 +387,36 @@ def _words(body: dict[str, Any]) -> list[str]:
 def _refused(status: int, message: str, **headers: str) -> web.Response:
     content = {"error": {"message": message, "type": "test", "code": None}}
     return web.json_response(content, status=status, headers=headers)
+
+
+def _structured(body: dict[str, Any], schema: dict[str, Any]) -> str:
+    """An answer to who asked for JSON by a schema."""
+    mode, is_told = body["model"], body["messages"][-2]["role"] == "assistant"
+    if mode == "fake-wrong" or (mode == "fake-wrong-once" and not is_told):
+        return json.dumps({"surprise": True})
+    example = example_of(schema, "It")
+    # What no schema of a result allows.
+    text = json.dumps({**example, "system_prompt": system_of(body)}, ensure_ascii=False)
+    return f"Here it is:\n```json\n{text}\n```\nAnything else?" if mode == "fake-plain" else text
+
+
+def system_of(body: dict[str, Any]) -> str:
+    """The rules of a request."""
+    return "\n".join(m["content"] for m in body["messages"] if m["role"] == "system")
+
+
+def example_of(schema: dict[str, Any], name: str) -> Any:
+    """Something that follows a schema."""
+    kind = schema["type"]
+    if kind == "object":
+        return {key: example_of(part, key) for key, part in schema.get("properties", {}).items()}
+    if kind == "array":
+        count = max(schema.get("minItems", 0), 2)
+        numbered = [f"{name} {number}" for number in range(1, count + 1)]
+        return [example_of(schema["items"], one) for one in numbered]
+    if kind == "string":
+        return (schema.get("enum") or [name])[0][: schema.get("maxLength", 1000)]
+    return True if kind == "boolean" else max(schema.get("minimum", 1), 1)
 
 
 def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
@@ -416,6 +451,8 @@ def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
         return refuse(400, "Unrecognized request argument supplied: stream_options")
     if mode == "fake-no-tools" and "tools" in body:
         return refuse(400, f"{mode} does not support tools")
+    if mode == "fake-plain" and "response_format" in body:
+        return refuse(400, "'response_format' of type 'json_schema' is not supported")
     if mode == "fake-new" and "max_tokens" in body:
         return refuse(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.")
     return None

@@ -144,7 +144,7 @@ def with_text(text: str) -> Callable[[Frame], bool]:
 # What may be lost on the way from Redis; everything else is an answer of the socket itself.
 PUBLISHED = {
     *("message", "ai_typing", "ai_delta", "ai_response", "support_pending", "support_joined"),
-    *("support_left", "feedback_saved", "rated"),
+    *("support_left", "feedback_saved", "rated", "result"),
 }
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from chat.models import (
     Chat,
+    ChatResult,
     ContactRequest,
     Customer,
     Experiment,
@@ -51,6 +52,7 @@ from organizations.models import (
     Agent,
     AgentVersion,
     Budget,
+    ChatType,
     ContextProvider,
     Member,
     ModelHealth,
@@ -112,6 +114,18 @@ def fill(house: House) -> Rows:
     today = timezone.localdate()
     budget = add(Budget, scope="agent", key=str(house.agent.pk), since=today, tokens=3)
 
+    kind = add(
+        ChatType,
+        slug=word,
+        names={"en": word, "ru": word},
+        opening="text",
+        opening_texts={"en": word},
+        instructions=word,
+        result_names={"en": word},
+        schema={"type": "object", "properties": {"subject": {"type": "string", "title": word}}},
+    )
+    house.widget.kinds.add(kind)
+
     category = add(Category, name=word)
     category.agents.add(house.agent)
     knowledge = {"category": category, "status": "ready"}
@@ -169,6 +183,7 @@ def fill(house: House) -> Rows:
         Chat,
         session=session,
         name=word,
+        kind=kind,
         seq=2,
         mode="operator",
         operator=house.operator,
@@ -214,6 +229,20 @@ def fill(house: House) -> Rows:
     )
     add(Note, **line, author=house.operator, client_id=uuid.uuid4(), after_seq=2)
     add(Handoff, chat=chat, reason="asked", operator=house.operator, requested_at=timezone.now())
+    add(
+        ChatResult,
+        chat=chat,
+        kind=kind,
+        name=word,
+        schema=kind.schema,
+        version=1,
+        status="done",
+        data={"subject": word},
+        author=house.operator,
+        upto_seq=2,
+        due_at=timezone.now(),
+        finished_at=timezone.now(),
+    )
     add(
         ContactRequest,
         chat=chat,

@@ -60,6 +60,7 @@ def visitors_frames(house: House, dice: random.Random) -> Source:
             "restore_chat": lambda: {"last_seq": 1},
             "switch_chat": lambda: {"chat_id": str(uuid.uuid4())},
             "new_chat": named(name="Another"),
+            "finish": dict,
             "get_user_chats": dict,
             "get_memory": dict,
             "forget_memory": dict,
@@ -124,6 +125,7 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "unmute": about(),
             "regenerate": about(seq=2),
             "decide_call": lambda: {"call_id": 1, "approve": False},
+            "finish": about(),
         },
         harmless=["message", "note", "typing", "join_support_chat", "presence"],
         required={
@@ -138,6 +140,7 @@ def operators_frames(house: House, chats: list[Chat], dice: random.Random) -> So
             "unmute": ["chat_id"],
             "regenerate": ["chat_id", "seq"],
             "decide_call": ["call_id", "approve"],
+            "finish": ["chat_id"],
         },
         numbers=[
             ("watch", "last_seq"),

@@ -45,17 +45,19 @@ from chat import (
     events,
     handoffs,
     protocol,
+    results,
     socket,
     turns,
 )
 from chat.deltas import DeltaPipe
 from chat.heartbeat import heart
 from chat.management.commands.dispatch import dispatch_once
-from chat.models import Chat, ContactRequest, Handoff, Message, ToolCall, Turn
+from chat.models import Chat, ChatResult, ContactRequest, Handoff, Message, ToolCall, Turn
 from operators.tasks import expire_waiting
 from organizations.models import Agent, Tool
 from tests import transcript
 from tests.conftest import build
+from tests.kinds import offer
 from tests.people import Console, Person, Tab
 from tests.racing import check_whole
 
@@ -141,6 +143,8 @@ class Walk(RuleBasedStateMachine):
         )
         Agent.objects.of(self.house.organization).update(tools=[self.tool.pk])
         self.works: list[Work] = []
+        # Begun by a text, and by the model.
+        self.kinds = [offer(self.house, "ticket"), offer(self.house, "plan")]
         anna, boris = uuid.uuid4().hex * 2, uuid.uuid4().hex * 2
         self.tabs = [Tab(self.house, token) for token in (anna, anna, boris)]
         members = [self.house.operator, self.house.owner]
@@ -227,6 +231,17 @@ class Walk(RuleBasedStateMachine):
     def open_another_chat(self, tab: int) -> None:
         self.do(self.tabs[tab].send("new_chat", client_id=uuid.uuid4(), name="Another"))
         self.settle(False)
+
+    @rule(tab=tabs, which=which)
+    def open_a_chat_of_a_type(self, tab: int, which: int) -> None:
+        slug = self.kinds[which % len(self.kinds)].slug
+        self.do(self.tabs[tab].send("new_chat", client_id=uuid.uuid4(), kind=slug))
+        self.settle(False)
+
+    @rule(tab=tabs, hurry=hurry)
+    def finish(self, tab: int, hurry: bool) -> None:
+        self.do(self.tabs[tab].send("finish"))
+        self.settle(hurry)
 
     @rule(tab=tabs, which=which)
     def switch(self, tab: int, which: int) -> None:
@@ -319,6 +334,12 @@ class Walk(RuleBasedStateMachine):
             self.model._scripts.clear()
             self.model.enqueue("WANTS: a price\nSAID: nothing\nTRIED: nothing")
             self.do(handoffs.write(waiting[which % len(waiting)].pk))
+            self.settle(hurry)
+
+    @rule(console=consoles, which=which, hurry=hurry)
+    def finish_at_the_desk(self, console: int, which: int, hurry: bool) -> None:
+        if chat := self.some_chat(console, which):
+            self.do(self.consoles[console].send("finish", chat_id=chat.chat_id))
             self.settle(hurry)
 
     @rule(console=consoles, status=st.sampled_from(["online", "away"]))
@@ -439,9 +460,24 @@ class Walk(RuleBasedStateMachine):
             conversation.hand_over(work.claim, Handoff.Reason.NO_KNOWLEDGE)
         self.settle(hurry)
 
+    @rule(which=which, end=st.sampled_from(["keep", "keep", "fail", "release"]), hurry=hurry)
+    def make_a_result(self, which: int, end: str, hurry: bool) -> None:
+        rows = ChatResult.objects.of(self.house.organization).order_by("pk")
+        waiting = list(rows.filter(status__in=["queued", "running"]))
+        if waiting and (claim := results.claim(waiting[which % len(waiting)].pk)):
+            if end == "keep":
+                results.keep(claim, {"subject": "It is broken", "goal": "Tatar"})
+            elif end == "fail":
+                results.fail(claim, "result_invalid")
+            else:
+                results.release(claim, "ai_unavailable", 0)
+            self.settle(hurry)
+
     @rule()
     def leases_run_out(self) -> None:
         """Every worker is taken for dead; those that are not go on for a while."""
+        making = ChatResult.objects.of(self.house.organization).filter(status="running")
+        making.update(lease_until=Now() - timedelta(seconds=1))
         running = Turn.objects.of(self.house.organization).filter(status="running")
         running.update(lease_until=Now() - timedelta(seconds=1))
 
@@ -518,10 +554,11 @@ class Walk(RuleBasedStateMachine):
         Walk.heard |= other.heard
         seen, fresh = state, other.state
         # Not the name, which is shown in lists only, and these are asked for anew.
-        keys = ["chatId", "mode", "epoch", "lastSeq", "operator"]
+        keys = ["chatId", "mode", "epoch", "lastSeq", "operator", "kind"]
         if not person.may_miss_hints:
             # A visitor's place in the queue is told to that visitor.
-            keys += ["rating", "place"] if isinstance(person, Tab) else ["rating"]
+            keys += ["rating", "results"]
+            keys += ["place"] if isinstance(person, Tab) else []
         assert {key: seen[key] for key in keys} == {key: fresh[key] for key in keys}
         without = {"helpful"} if person.may_miss_judgements else set()
         assert lines(seen, without) == lines(fresh, without)
@@ -627,6 +664,10 @@ def tour() -> None:
     one.handle_contact(0)
     one.open_another_chat(0)
     one.switch(0, 0)
+    one.open_a_chat_of_a_type(0, 0)
+    one.say(0, "It is broken", False, False)
+    one.finish(0, False)
+    one.make_a_result(0, "keep", False)
     one.command(0, "get_user_chats", False)
     one.command(0, "get_memory", False)
     one.command(0, "forget_memory", False)

@@ -14,7 +14,7 @@ from chat import events, protocol
 from chat.consumers import VisitorConsumer
 from chat.models import Chat, ContactRequest, ToolCall
 from operators.consumers import OperatorConsumer
-from organizations.models import Member, User
+from organizations.models import ChatType, Member, User
 from tests.conftest import House
 from tests.rows import Rows, fill, snapshot, word_of
 from tests.wire import Client, run
@@ -63,6 +63,7 @@ def foreign_frames(rows: Rows) -> dict[str, dict[str, Any]]:
         "unmute": chat,
         "regenerate": {**chat, "seq": 2},
         "decide_call": {"call_id": rows[ToolCall].pk, "approve": True},
+        "finish": chat,
     }
 
 
@@ -120,7 +121,8 @@ def test_visitor_cannot_touch_anothers_chat(
             "email": "a@example.com",
             "text": "hi",
         },
-        "new_chat": {"client_id": uuid.uuid4()},
+        "finish": {},
+        "new_chat": {"client_id": uuid.uuid4(), "kind": rows["globex"][ChatType].slug},
         "get_memory": {},
         "forget_memory": {},
     }
@@ -139,6 +141,7 @@ def test_visitor_cannot_touch_anothers_chat(
         assert word_of(globex) not in json.dumps(visitor.seen)
         codes = [frame["code"] for frame in visitor.seen if frame["type"] == "error"]
         assert codes.count("unknown_chat") >= 2
+        assert "unknown_chat_type" in codes
         await visitor.close()
 
     run(scenario)

@@ -11,6 +11,7 @@ from chat.protocol import MODE_AFTER
 
 State = dict[str, Any]
 MOST_AHEAD = 200
+MOST_RESULTS = 5
 
 
 def empty() -> State:
@@ -33,6 +34,8 @@ def empty() -> State:
         "place": None,
         "wait": None,
         "rating": None,
+        "kind": None,
+        "results": [],
         "needs": None,
     }
 
@@ -51,7 +54,12 @@ def message(state: State, event: dict[str, Any]) -> State:
     own = claim(state, event["chat_id"])
     if own is None:
         return settle(state, event["message"]["client_id"])
-    return receive(raise_epoch(own, event["epoch"]), event["message"])
+    line = event["message"]
+    after = receive(raise_epoch(own, event["epoch"]), line)
+    is_there = any(
+        one["seq"] == line["seq"] and one["status"] == "done" for one in after["results"]
+    )
+    return ask(after) if line["event"] == "result" and not is_there else after
 
 
 def ai_response(state: State, event: dict[str, Any]) -> State:
@@ -118,6 +126,21 @@ def feedback_saved(state: State, event: dict[str, Any]) -> State:
 
 def rated(state: State, event: dict[str, Any]) -> State:
     return state | {"rating": event["rating"]} if event["chat_id"] == state["chatId"] else state
+
+
+def result(state: State, event: dict[str, Any]) -> State:
+    if event["chat_id"] != state["chatId"]:
+        return state
+    return state | {"results": merge_results(state["results"], [event["result"]])}
+
+
+def merge_results(own: list[Any], news: list[Any]) -> list[Any]:
+    versions = {one["version"]: one for one in own}
+    for one in news:
+        known = versions.get(one["version"])
+        if known is None or known["status"] == "working":
+            versions[one["version"]] = one
+    return [one for _version, one in sorted(versions.items())][-MOST_RESULTS:]
 
 
 def ping(state: State, event: dict[str, Any]) -> State:
@@ -286,7 +309,8 @@ def restore(state: State, chat: dict[str, Any]) -> State:
         after |= {"modeSeq": max(after["modeSeq"], chat["head_seq"])}
         after = hold(after, chat["mode"], chat["operator"])
         draft = merge_draft(after["draft"], chat["draft"]) if chat["is_answering"] else None
-        after |= {key: chat[key] for key in ("name", "place", "wait", "rating")}
+        after |= {key: chat[key] for key in ("name", "place", "wait", "rating", "kind")}
+        after |= {"results": merge_results(after["results"], chat["results"])}
         after |= {"isAnswering": chat["is_answering"], "draft": draft}
     has_gap = chat["head_seq"] > after["lastSeq"] or bool(after["early"])
     is_moving = after["lastSeq"] > state["lastSeq"] or not is_following
@@ -309,6 +333,7 @@ HANDLERS = {
     "error": error,
     "feedback_saved": feedback_saved,
     "rated": rated,
+    "result": result,
     "ping": ping,
     "local_sent": local_sent,
 }

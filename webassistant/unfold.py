@@ -71,6 +71,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     rows(_("Chats"), "forum", "chat", "chat"),
+                    rows(_("Results"), "task", "chat", "chatresult"),
                     rows(_("Contact requests"), "mail", "chat", "contactrequest"),
                     rows(_("Visitors"), "person", "chat", "visitor"),
                     rows(_("Customers"), "group", "chat", "customer"),
@@ -131,6 +132,7 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Widgets"), "widgets", "organizations", "widget"),
                     rows(_("Agents"), "smart_toy", "organizations", "agent"),
                     rows(_("Agents' versions"), "history", "organizations", "agentversion"),
+                    rows(_("Chat types"), "category", "organizations", "chattype"),
                     rows(_("Model providers"), "hub", "organizations", "provider"),
                     rows(_("Moderation"), "shield", "organizations", "moderation"),
                     rows(_("Tools"), "build", "organizations", "tool"),

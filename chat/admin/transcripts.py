@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from ai.interface import AIError
 from chat import lessons, snapshots, usage
 from chat.admin import receipt
+from chat.admin.cards import cards_of
 from chat.admin.test_sets import CaseOfTurn
 from chat.models import Chat, Message, Note, Session, Turn
 from organizations import access, providers
@@ -69,11 +70,12 @@ class ChatAdmin(ReadOnlyAdmin):
     """Transcripts, with internal notes and the receipt of every answer."""
 
     class Media:
-        css = {"all": ["admin/findings.css", "admin/usage.css"]}
+        css = {"all": ["admin/findings.css", "admin/usage.css", "admin/results.css"]}
 
     list_display = ["title", "person", "widget", "mode", "operator", "seq", "rating", "updated_at"]
     list_filter = [
         "mode",
+        "kind",
         "type",
         "session__widget",
         "operator",
@@ -104,6 +106,7 @@ class ChatAdmin(ReadOnlyAdmin):
                     "rating",
                     "rating_comment",
                     "page",
+                    "kind",
                     "type",
                     "created_at",
                     "updated_at",
@@ -111,6 +114,7 @@ class ChatAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
+        (_("Results"), {"fields": ["results"]}),
         (_("Summary of what was said before"), {"fields": ["summary", "summary_upto_seq"]}),
         (_("Receipts of the answers"), {"fields": ["receipts"]}),
         (
@@ -235,6 +239,11 @@ class ChatAdmin(ReadOnlyAdmin):
                 request, _("The answer was kept: an owner finds it among the suggestions.")
             )
         return redirect(f"{back}#line-{seq[:9]}")
+
+    @admin.display(description=_("results"))
+    def results(self, chat: Chat) -> SafeString:
+        """What the dialogue was turned into."""
+        return cards_of(chat)
 
     @admin.display(description=_("answers"))
     def receipts(self, chat: Chat) -> SafeString:

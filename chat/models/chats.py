@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from chat.models.people import Session
-from organizations.models import Member
+from organizations.models import ChatType, Member
 from organizations.scoping import OrganizationOwned
 
 
@@ -38,6 +38,15 @@ class Chat(OrganizationOwned):
     client_id = models.UUIDField(null=True, editable=False)
     name = models.CharField(_("name"), max_length=80, blank=True)
     type = models.CharField(_("type"), max_length=10, choices=Type, default=Type.GENERAL)
+    # What the owner has made of it; `type` is the coarse one of before.
+    kind = models.ForeignKey(
+        ChatType,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="chats",
+        verbose_name=_("chat type"),
+    )
     mode = models.CharField(_("held by"), max_length=10, choices=Mode, default=Mode.AI)
     operator = models.ForeignKey(
         Member,

@@ -23,7 +23,7 @@ class Message(OrganizationOwned):
         SYSTEM = "system", _("System")
 
     class Event(models.TextChoices):
-        """What a system line tells."""
+        """What a system line tells, and which of the assistant's lines is an opening."""
 
         WAITING = "waiting", _("A person was asked for")
         CANCELLED = "cancelled", _("The request was taken back")
@@ -39,6 +39,9 @@ class Message(OrganizationOwned):
         # Of a tool's call that changes something; who holds the chat stays the same.
         CALL_ASKED = "call_asked", _("A call was put to a person")
         CALL_DECIDED = "call_decided", _("A call was made, or refused")
+        STARTED = "started", _("A chat of a type began")
+        OPENING = "opening", _("The opening of a chat of a type")
+        RESULT = "result", _("A result was made")
 
     chat = models.ForeignKey(Chat, models.CASCADE, related_name="messages", verbose_name=_("chat"))
     seq = models.PositiveIntegerField(_("number"))

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from chat import context as facts
+from chat import kinds
 from organizations import access
 
 log = logging.getLogger(__name__)
@@ -28,12 +29,14 @@ def chat_widget(
     organization: str = "",
     language: str = "",
     nonce: str = "",
+    type: str = "",
 ) -> SafeString:
     """The script that shows the widget `name`.
 
     `context` gives facts about the page, such as `{"title": …, "price": …}`, texts and numbers
-    only; `nonce` is for pages whose policy asks for one. A mistake never breaks the page: nothing
-    is shown, the log says why, and with DEBUG the page's source says it too.
+    only; `type` is the short name of the type of chats that begin on this page, one of those that
+    the widget offers; `nonce` is for pages whose policy asks for one. A mistake never breaks the
+    page: nothing is shown, the log says why, and with DEBUG the page's source says it too.
     """
     try:
         widget = access.widget_by_name(name, organization)
@@ -43,11 +46,19 @@ def chat_widget(
     if context is not None and not isinstance(context, Mapping):
         log.warning("chat_widget %r: context is not a dictionary and was left out", name)
         context = None
+    if type and not kinds.offered(widget).filter(slug=type).exists():
+        log.warning("chat_widget %r offers no chat type %r, which was left out", name, type)
+        type = ""
     return format_html(
         '<script async src="{}" data-widget="{}" data-language="{}" data-context="{}"{}></script>',
         reverse("embed"),
         widget.key,
         language or (get_language() or "")[:2],
         json.dumps(facts.clean(context or {}), ensure_ascii=False),
-        format_html(' nonce="{}"', nonce) if nonce else "",
+        format_html("{}{}", _attribute("data-type", type), _attribute("nonce", nonce)),
     )
+
+
+def _attribute(name: str, value: str) -> SafeString:
+    """An attribute of a tag, where it has a value."""
+    return format_html(' {}="{}"', name, value) if value else SafeString("")

@@ -107,6 +107,13 @@ WIDGETS: list[dict[str, Any]] = [
     },
 ]
 
+# The examples of `organizations.kinds`, and the widgets that offer them.
+CHAT_TYPES = {
+    "ticket": ["default", "support"],
+    "lead": ["default", "sales"],
+    "plan": ["default"],
+}
+
 CONTEXT: list[tuple[str, str, str]] = [
     ("Компания", "«Идель Тур» (Idel Tour), экскурсии и туры по Татарстану с 2011 года", "О фирме"),
     ("Телефон", PHONE, "Контакты"),

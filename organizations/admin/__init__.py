@@ -1,6 +1,15 @@
 """Admin pages of one's own organization, and the bases that keep every page inside it."""
 
-from organizations.admin import agents, moderation, people, prices, providers, tools, widgets
+from organizations.admin import (
+    agents,
+    kinds,
+    moderation,
+    people,
+    prices,
+    providers,
+    tools,
+    widgets,
+)
 from organizations.admin.scoped import OwnFilter, ReadOnlyAdmin, ScopedAdmin
 
 __all__ = [
@@ -8,6 +17,7 @@ __all__ = [
     "ReadOnlyAdmin",
     "ScopedAdmin",
     "agents",
+    "kinds",
     "moderation",
     "people",
     "prices",

@@ -58,6 +58,7 @@ class WidgetAdmin(ScopedAdmin):
             _("People"),
             {"fields": ["timezone", "business_hours", "support_timeout"]},
         ),
+        (_("Chat types"), {"fields": ["kinds", "default_kind"]}),
         (_("Sites"), {"fields": ["allowed_sites"]}),
     ]
 

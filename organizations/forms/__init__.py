@@ -1,6 +1,7 @@
 """Forms of the admin pages."""
 
 from organizations.forms.agents import AgentForm
+from organizations.forms.kinds import KindForm
 from organizations.forms.members import MemberForm
 from organizations.forms.moderation import ModerationForm
 from organizations.forms.providers import ProviderForm
@@ -11,6 +12,7 @@ __all__ = [
     "AgentForm",
     "ContextProviderForm",
     "HoursField",
+    "KindForm",
     "LinesField",
     "MemberForm",
     "ModerationForm",

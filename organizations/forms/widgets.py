@@ -257,6 +257,7 @@ class WidgetForm(forms.ModelForm):  # type: ignore[type-arg]
         exclude = ["organization", "key"]
         widgets = {
             "primary_color": UnfoldAdminColorInputWidget,
+            "kinds": UnfoldAdminCheckboxSelectMultipleWidget,
             "welcome_message": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
             "offline_message": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         }
@@ -269,6 +270,9 @@ class WidgetForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """Put the main language first, which is how the row knows it."""
         data: dict[str, Any] = super().clean() or self.cleaned_data
+        chosen = data.get("default_kind")
+        if chosen is not None and chosen not in (data.get("kinds") or ()):
+            self.add_error("default_kind", _("Choose one of the types offered."))
         spoken, main = data.get("languages"), data.get("main_language")
         if spoken and main:
             if main not in spoken:

@@ -3,8 +3,10 @@
 from organizations.models.agents import Agent, AgentVersion, default_handoff_on
 from organizations.models.budgets import Budget
 from organizations.models.health import ModelHealth
+from organizations.models.kinds import ChatType
 from organizations.models.languages import Language, default_languages, validate_languages
 from organizations.models.moderation import Moderation
+from organizations.models.ordered import OrderedJSONField
 from organizations.models.people import Member, Organization, User
 from organizations.models.prices import ModelPrice
 from organizations.models.providers import Provider
@@ -24,12 +26,14 @@ __all__ = [
     "Agent",
     "AgentVersion",
     "Budget",
+    "ChatType",
     "ContextProvider",
     "Language",
     "Member",
     "ModelHealth",
     "ModelPrice",
     "Moderation",
+    "OrderedJSONField",
     "Organization",
     "Provider",
     "Tool",

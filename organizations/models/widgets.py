@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from organizations import hours
 from organizations.models.agents import Agent
+from organizations.models.kinds import ChatType
 from organizations.models.languages import Language, default_languages, validate_languages
 from organizations.scoping import OrganizationOwned
 
@@ -153,6 +154,22 @@ class Widget(OrganizationOwned):
             "Sites that may show this widget, such as https://example.com, one in a line. "
             "Empty: this server's own pages only. A star: any site."
         ),
+    )
+    kinds = models.ManyToManyField(
+        ChatType,
+        blank=True,
+        related_name="widgets",
+        verbose_name=_("chat types offered"),
+        help_text=_("Visitors choose among them at the start."),
+    )
+    default_kind = models.ForeignKey(
+        ChatType,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("chat type of the first chat"),
+        help_text=_("One of those offered. Empty: a chat of no type."),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)

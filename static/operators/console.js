@@ -5,7 +5,7 @@ import { openSocket, socketUrl } from "../shared/socket.js";
 import { emptyTranscript, reduce } from "../shared/transcript.js";
 import { el, fill } from "../shared/dom.js";
 import { openAlerts } from "./alerts.js";
-import { actionNodes, dialogueNodes, stateSentence } from "./dialogue.js";
+import { actionNodes, dialogueNodes, finishNodes, stateSentence } from "./dialogue.js";
 import { ago } from "./ago.js";
 import { isOpen, withCall } from "./calls.js";
 import { summaryNodes } from "./summary.js";
@@ -316,6 +316,7 @@ function open(/** @type {string | null} */ chatId) {
 const act = {
   accept: () => command(OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT),
   take_over: () => command(OPERATOR_COMMANDS.JOIN_SUPPORT_CHAT),
+  finish: () => command(OPERATOR_COMMANDS.FINISH),
   hand_back: () => command(OPERATOR_COMMANDS.HAND_BACK),
   close() {
     if (Date.now() - commandedAt > DOUBLE_CLICK && confirm(texts.close_sure)) command(OPERATOR_COMMANDS.CLOSE_CHAT);
@@ -469,9 +470,9 @@ function drawChat() {
       "div",
       { class: "console-title" },
       el("h1", { text: watchedDesk?.title || watchedDesk?.visitor || "" }),
-      el("p", { class: "quiet", text: [watchedDesk?.visitor, watchedDesk?.widget].filter(Boolean).join(" · ") }),
+      el("p", { class: "quiet", text: [watchedDesk?.visitor, watchedDesk?.widget, transcript.kind?.name].filter(Boolean).join(" · ") }),
     ),
-    el("div", { class: "console-actions" }, ...actionNodes(chat, { texts, memberId, colleagues, act })),
+    el("div", { class: "console-actions" }, ...finishNodes(transcript, { act }), ...actionNodes(chat, { texts, memberId, colleagues, act })),
   );
   parts.log.replaceChildren(
     ...dialogueNodes(transcript, notes, outbox.of(current ?? ""), {

@@ -3,6 +3,7 @@
 import { el, fill } from "../shared/dom.js";
 import { draftNodes } from "../shared/prose.js";
 import { callNode } from "./calls.js";
+import { cardNode, mayFinish, resultAt } from "../shared/results.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 /** @typedef {import("../shared/transcript.js").Line} Line */
@@ -85,8 +86,17 @@ export function dialogueNodes(
         )
       : null;
 
+  const newest = transcript.results.findLast(({ seq }) => seq !== null);
+  const resultNode = (/** @type {import("../shared/results.js").Result} */ result) => {
+    const version = fill(texts.result_version, { version: result.version });
+    const words = result.author ? `${version} · ${result.author}` : version;
+    return cardNode(result, { isOpen: result === newest, words });
+  };
+
   const lineNode = (/** @type {Line} */ line) => {
     if (line.role === "system") {
+      const result = line.event === "result" ? resultAt(transcript.results, line.seq) : undefined;
+      if (result) return resultNode(result);
       const words = texts[`event_${line.event}`] ?? line.text;
       const name = line.author || "";
       const more = line.event === "contact" ? ` — ${line.text}` : "";
@@ -144,6 +154,12 @@ export function dialogueNodes(
   place(Infinity);
   nodes.push(...calls.map((call) => callNode(call, { texts, place: "talk", onDecide })));
 
+  const last = transcript.results.at(-1);
+  if (last?.status === "working") {
+    nodes.push(el("p", { class: "said-system", text: fill(texts.result_working, { name: last.name }) }));
+  } else if (last?.status === "failed") {
+    nodes.push(el("p", { class: "said-system", text: `${last.name}: ${last.sentence}` }));
+  }
   if (transcript.draft?.text) {
     nodes.push(
       el(
@@ -202,6 +218,19 @@ export function actionNodes(chat, { texts, memberId, colleagues, act }) {
     ...others.map((one) => el("option", { value: one.member_id, text: `${one.name} (${texts[one.status]}, ${one.chats})` })),
   );
   return [make("hand_back", "", texts.hand_back_hint), others.length ? choice : null, make("close", "")];
+}
+
+/**
+ * The button that turns the dialogue into its result, for chats of a type that has one.
+ * @param {Transcript} transcript
+ * @param {{act: Record<string, (value?: any) => void>}} setting
+ */
+export function finishNodes(transcript, { act }) {
+  if (!transcript.kind || !mayFinish(transcript, "operator")) return [];
+  const { button, result_name: name } = transcript.kind;
+  return [
+    el("button", { type: "button", class: "button", "data-focus": "act-finish", title: name, on: { click: () => act.finish() }, text: button }),
+  ];
 }
 
 /** Whose turn it is, in a sentence. */

@@ -7,6 +7,7 @@ export const VISITOR_COMMANDS = Object.freeze({
   "RESTORE_CHAT": "restore_chat",
   "SWITCH_CHAT": "switch_chat",
   "NEW_CHAT": "new_chat",
+  "FINISH": "finish",
   "GET_USER_CHATS": "get_user_chats",
   "REQUEST_SUPPORT": "request_support",
   "CANCEL_SUPPORT": "cancel_support",
@@ -35,7 +36,8 @@ export const OPERATOR_COMMANDS = Object.freeze({
   "REVEAL": "reveal",
   "UNMUTE": "unmute",
   "REGENERATE": "regenerate",
-  "DECIDE_CALL": "decide_call"
+  "DECIDE_CALL": "decide_call",
+  "FINISH": "finish"
 });
 
 export const EVENTS = Object.freeze({
@@ -45,6 +47,7 @@ export const EVENTS = Object.freeze({
   "AI_TYPING": "ai_typing",
   "AI_DELTA": "ai_delta",
   "AI_RESPONSE": "ai_response",
+  "RESULT": "result",
   "SUPPORT_PENDING": "support_pending",
   "SUPPORT_JOINED": "support_joined",
   "SUPPORT_LEFT": "support_left",

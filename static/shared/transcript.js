@@ -8,11 +8,22 @@
 
 import { emptyDraft, grow, mergeDraft } from "./draft.js";
 import { EVENTS, MODE_AFTER } from "./protocol.js";
+import { mergeResults, resultAt } from "./results.js";
 
 /**
  * @typedef {"ai" | "waiting" | "operator" | "closed"} Mode
  * @typedef {{title: string, url: string, quote: string, number: number}} Source
  * @typedef {import("./draft.js").Draft} Draft
+ * @typedef {import("./results.js").Result} Result
+ *
+ * @typedef {object} Kind the type of a chat
+ * @property {string} slug
+ * @property {string} name
+ * @property {string} icon
+ * @property {string} result_name
+ * @property {string} button
+ * @property {boolean} visitor_finishes
+ * @property {boolean} operator_finishes
  *
  * @typedef {object} Line
  * @property {number} seq
@@ -57,6 +68,8 @@ import { EVENTS, MODE_AFTER } from "./protocol.js";
  * @property {number | null} place
  * @property {number | null} wait seconds
  * @property {number | null} rating
+ * @property {Kind | null} kind
+ * @property {Result[]} results
  * @property {{after_seq: number} | null} needs a new object is a new request
  */
 
@@ -87,6 +100,8 @@ export function emptyTranscript() {
     place: null,
     wait: null,
     rating: null,
+    kind: null,
+    results: [],
     needs: null,
   };
 }
@@ -109,7 +124,11 @@ const handlers = {
 
   [EVENTS.MESSAGE](state, { chat_id, epoch, message }) {
     const own = claim(state, chat_id);
-    return own ? receive(raise(own, epoch), message) : settle(state, message.client_id);
+    if (!own) return settle(state, message.client_id);
+    const next = receive(raise(own, epoch), message);
+    // The result goes before the line that tells of it; it was lost.
+    const isLost = message.event === "result" && !resultAt(next.results, message.seq);
+    return isLost ? ask(next) : next;
   },
 
   [EVENTS.AI_RESPONSE](state, { chat_id, epoch, turn, message }) {
@@ -166,6 +185,11 @@ const handlers = {
 
   [EVENTS.RATED](state, { chat_id, rating }) {
     return chat_id === state.chatId ? { ...state, rating } : state;
+  },
+
+  [EVENTS.RESULT](state, { chat_id, result }) {
+    if (chat_id !== state.chatId) return state;
+    return { ...state, results: mergeResults(state.results, [result]) };
   },
 
   [EVENTS.PING](state, { chat_id, head_seq }) {
@@ -343,6 +367,8 @@ function restore(/** @type {Transcript} */ state, /** @type {any} */ chat) {
       place: chat.place,
       wait: chat.wait,
       rating: chat.rating,
+      kind: chat.kind,
+      results: mergeResults(next.results, chat.results),
       isAnswering: chat.is_answering,
       draft: chat.is_answering ? mergeDraft(next.draft, chat.draft) : null,
     });

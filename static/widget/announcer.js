@@ -41,6 +41,9 @@ export function openAnnouncer(region, nameOf) {
       chatId = state.chatId;
       lastSeq = state.lastSeq;
       said = state.draft?.text ?? "";
+      const last = state.lines.at(-1);
+      // A chat that was just opened begins by itself, and that is news.
+      if (last?.event === "opening") say(`${nameOf(last)}: ${last.text}`);
       return;
     }
     chatId = state.chatId;

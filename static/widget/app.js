@@ -22,6 +22,8 @@ const TYPING_SHOWN = 5_000;
 const config = JSON.parse(document.getElementById("config")?.textContent ?? "{}");
 const { texts } = config;
 applyColor(config.primary_color, document.documentElement.style);
+// For whoever wrote the page's code; its visitors have the chat all the same.
+if (config.kind_trouble) console.error(`Web assistant: ${config.kind_trouble}`);
 
 const storage = openStorage(config.widget);
 const identity = openIdentity(storage, config.widget, () => socket?.restart());
@@ -54,8 +56,8 @@ let askedAt = 0;
 let lastEventSeq = 0;
 /** @type {string | null} */
 let contactId = null;
-/** @type {string | null} */
-let newChatId = null;
+/** The chat that is asked for: its id and its type. @type {{id: string, kind: string} | null} */
+let newChat = null;
 /** @type {Record<string, number | undefined>} */
 const timers = {};
 
@@ -97,11 +99,10 @@ const view = openView(
         view.focusComposer();
         return;
       }
-      await begin();
-      // The same id until it is answered, so that an impatient second click makes no second chat.
-      newChatId ??= newId();
-      command({ type: VISITOR_COMMANDS.NEW_CHAT, client_id: newChatId });
+      openChat("");
     },
+    startKind: openChat,
+    finish: () => command({ type: VISITOR_COMMANDS.FINISH }),
     endChat: () => command({ type: VISITOR_COMMANDS.END_CHAT }),
     switchChat(chatId) {
       if (chatId !== transcript.chatId) {
@@ -145,6 +146,21 @@ if (!page.isEmbedded) {
 async function begin() {
   await identity.keep();
   page.tell("started");
+}
+
+/** Open a chat of a type; of none, or of the page's own, where it is empty. */
+async function openChat(/** @type {string} */ kind) {
+  await begin();
+  // The same id until it is answered, so that an impatient second click makes no second chat.
+  if (newChat?.kind !== kind) newChat = { id: newId(), kind };
+  if (isReady) askForChat();
+}
+
+/** Ask for the chat that is wanted; where there was no connection yet, as soon as there is one. */
+function askForChat() {
+  if (newChat) {
+    command({ type: VISITOR_COMMANDS.NEW_CHAT, client_id: newChat.id, kind: newChat.kind });
+  }
 }
 
 async function say(/** @type {string} */ text) {
@@ -200,6 +216,7 @@ function hello() {
     last_seq: transcript.lastSeq,
     language: config.language,
     page: facts,
+    kind: config.kind,
   };
 }
 
@@ -241,13 +258,14 @@ const handlers = {
     if (!isReady) {
       isReady = true;
       outbox.resume();
+      askForChat();
     }
     change({ connection: "open" });
     if (chat.has_existing_chat) page.tell("started");
   },
 
   [EVENTS.CHAT_SWITCHED]() {
-    newChatId = null;
+    newChat = null;
     lastEventSeq = 0;
     change({ form: null, isLive: false, operatorTyping: false });
     view.shown();
@@ -283,6 +301,7 @@ const handlers = {
   [EVENTS.MEMORY]: ({ facts }) => change({ memory: facts }),
 
   [EVENTS.ERROR]({ code, message, client_id, retry_after }) {
+    if (!client_id || client_id === newChat?.id) newChat = null;
     if (client_id && outbox.has(client_id)) {
       if (retry_after === null) outbox.remove(client_id);
       else outbox.hold(client_id, retry_after);
@@ -300,7 +319,8 @@ const handlers = {
 
 /** The draft may have ended without our hearing of it; the answer tells. */
 function askAfterAnswer() {
-  if (!isReady || !transcript.isAnswering) return;
+  const isWorking = transcript.results.at(-1)?.status === "working";
+  if (!isReady || !(transcript.isAnswering || isWorking)) return;
   send({ type: VISITOR_COMMANDS.RESTORE_CHAT, last_seq: transcript.lastSeq });
 }
 

@@ -22,7 +22,7 @@
   };
   window.WebAssistant.push(...queued);
 
-  const { widget, context, language } = script.dataset;
+  const { widget, context, language, type } = script.dataset;
   const home = new URL(script.src).origin;
   const lang = (language || document.documentElement.lang || navigator.language).slice(0, 2);
   const phone = matchMedia("(max-width: 480px), (max-height: 420px)");
@@ -107,6 +107,8 @@
     const frameUrl = new URL(config.frame_url, home);
     const title = config.frame_title || config.name;
     if (!frameUrl.searchParams.has("lang")) frameUrl.searchParams.set("lang", lang);
+    // The type of the chats that begin on this page.
+    if (type) frameUrl.searchParams.set("type", type);
     const host = document.createElement("web-assistant");
     const root = host.attachShadow({ mode: "open" });
     const bubble = make("button", { type: "button", className: config.position });

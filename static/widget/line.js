@@ -1,6 +1,7 @@
 /** One line of the dialogue as an element: a message, its sources, its state. Used by log.js. */
 
 import { button, el, fill, icon } from "../shared/dom.js";
+import { cardNode } from "../shared/results.js";
 
 /** @typedef {import("../shared/transcript.js").Line} Line */
 /** @typedef {import("../shared/transcript.js").Pending} Pending */
@@ -57,6 +58,43 @@ export function lineNode(
     offer,
     metaNode(line, place, isOwn, setting),
   ]);
+}
+
+/** What the dialogue was turned into, where the line that tells of it stands. */
+export function resultNode(
+  /** @type {Line} */ line,
+  /** @type {import("../shared/results.js").Result} */ result,
+  /** @type {boolean} */ isNewest,
+  /** @type {Setting} */ { texts, language },
+) {
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+  const version = fill(texts.result_version, { version: result.version });
+  const words = `${version} · ${clock.format(new Date(line.timestamp))}`;
+  return el("section", { class: "result" }, cardNode(result, { isOpen: isNewest, words }));
+}
+
+/** The result is being made. */
+export function workingNode(
+  /** @type {import("../shared/results.js").Result} */ result,
+  /** @type {boolean} */ _mayRetry,
+  /** @type {Setting} */ { texts },
+) {
+  const words = fill(texts.result_working, { name: result.name });
+  return el("p", { class: "system result-working", role: "status" }, el("span", { class: "spinner", "aria-hidden": "true" }), words);
+}
+
+/** It could not be made, and may be asked for again. */
+export function troubleNode(
+  /** @type {import("../shared/results.js").Result} */ result,
+  /** @type {boolean} */ mayRetry,
+  /** @type {Setting} */ { texts, actions },
+) {
+  return el(
+    "div",
+    { class: "result-trouble", role: "alert" },
+    el("p", { text: `${result.name}: ${result.sentence}` }),
+    mayRetry && button(texts.try_again, actions.finish, { class: "button soft", "data-focus": "finish" }),
+  );
 }
 
 /** A text of our own that the server has not given back yet. */
@@ -143,7 +181,11 @@ function metaNode(
   /** @type {boolean} */ isOwn,
   /** @type {Setting} */ { texts, language, actions },
 ) {
-  const canJudge = line.role === "assistant" && !line.is_stopped && !line.is_replaced;
+  const canJudge =
+    line.role === "assistant" &&
+    line.event !== "opening" &&
+    !line.is_stopped &&
+    !line.is_replaced;
   if (!place.isLast && !canJudge) return null;
   const time = new Date(line.timestamp);
   const clock = new Intl.DateTimeFormat(language, { timeStyle: "short" });

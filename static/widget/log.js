@@ -5,15 +5,17 @@
 
 import { visiblePending } from "../shared/transcript.js";
 import { button, el } from "../shared/dom.js";
-import { lineNode, pendingNode, writingNode } from "./line.js";
+import { lineNode, pendingNode, resultNode, troubleNode, workingNode, writingNode } from "./line.js";
 import { draftNodes } from "../shared/prose.js";
+import { resultAt } from "../shared/results.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 /** @typedef {import("./line.js").Setting} Setting */
 /** @typedef {{key: string, inputs: any[], make: () => HTMLElement}} Item */
 /**
  * What an empty chat shows.
- * @typedef {{welcome: string, questions: string[], ask: (question: string) => void}} Opening
+ * @typedef {{welcome: string, questions: string[], ask: (question: string) => void,
+ *   kinds: {slug: string, name: string, icon: string}[]}} Opening
  */
 
 /** Lines of one author that are no further apart belong together. */
@@ -57,6 +59,8 @@ export function openLog({ scroll, log, jump }, setting, opening) {
       const wasEmpty = shown.size === 0;
       const next = new Map();
       /** @type {HTMLElement | null} */
+      let card = null;
+      /** @type {HTMLElement | null} */
       let previous = null;
       for (const { key, inputs, make } of itemsOf(state, ui, setting, opening)) {
         const old = shown.get(key);
@@ -64,6 +68,7 @@ export function openLog({ scroll, log, jump }, setting, opening) {
         const node = isSame ? old.node : make();
         if (old && !isSame) replace(old.node, node);
         if (!old && !wasEmpty) node.classList.add("is-new");
+        if (!old && !wasEmpty && node.classList.contains("result")) card = node;
         /** @type {Node | null} */
         const place = previous ? previous.nextSibling : log.firstChild;
         if (place !== node) log.insertBefore(node, place);
@@ -73,7 +78,11 @@ export function openLog({ scroll, log, jump }, setting, opening) {
       for (const [key, { node }] of shown) if (!next.has(key)) node.remove();
       const hasGrown = next.size > shown.size;
       shown = next;
-      if (isFollowing) toEnd();
+      if (isFollowing && card) {
+        // A result is read from its beginning.
+        card.scrollIntoView({ block: "start" });
+        isFollowing = distance() < NEAR;
+      } else if (isFollowing) toEnd();
       else if (hasGrown) jump.hidden = false;
     },
   };
@@ -84,8 +93,9 @@ function replace(/** @type {HTMLElement} */ old, /** @type {HTMLElement} */ node
   const name = old.contains(document.activeElement)
     ? /** @type {HTMLElement} */ (document.activeElement).dataset.focus
     : undefined;
-  const quotes = node.querySelectorAll("details");
-  old.querySelectorAll("details").forEach((details, at) => {
+  // A card folds by itself when a newer one comes.
+  const quotes = node.querySelectorAll("details:not(.result-card)");
+  old.querySelectorAll("details:not(.result-card)").forEach((details, at) => {
     if (details.open) quotes[at]?.setAttribute("open", "");
   });
   old.replaceWith(node);
@@ -114,7 +124,7 @@ function itemsOf(state, ui, setting, opening) {
       inputs: [],
       make: () => el("p", { class: "system", text: texts.older_hidden }),
     });
-  } else {
+  } else if (!isOpened(state)) {
     items.push({
       key: "welcome",
       inputs: [isFresh],
@@ -128,6 +138,16 @@ function itemsOf(state, ui, setting, opening) {
     if (date !== day) {
       day = date;
       items.push({ key: `day:${day}`, inputs: [], make: () => dayNode(line.timestamp, setting) });
+    }
+    const result = line.event === "result" ? resultAt(state.results, line.seq) : undefined;
+    if (result) {
+      const isNewest = result.seq === state.results.findLast(({ seq }) => seq !== null)?.seq;
+      items.push({
+        key: `${state.chatId}:${line.seq}`,
+        inputs: [line, result, isNewest],
+        make: () => resultNode(line, result, isNewest, setting),
+      });
+      return;
     }
     const isFirst = !belongs(lines[at - 1], line);
     const isLast =
@@ -151,6 +171,17 @@ function itemsOf(state, ui, setting, opening) {
     });
   });
 
+  const last = state.results.at(-1);
+  if (last && last.status !== "done") {
+    const mayRetry = Boolean(state.kind?.visitor_finishes) && state.mode !== "closed";
+    const make = last.status === "working" ? workingNode : troubleNode;
+    items.push({
+      key: "result",
+      inputs: [last, mayRetry],
+      make: () => make(last, mayRetry, setting),
+    });
+  }
+
   if (state.draft?.text || state.isAnswering) {
     const text = state.draft?.text ?? "";
     const who = { role: "assistant", author: "" };
@@ -168,6 +199,11 @@ function itemsOf(state, ui, setting, opening) {
     });
   }
   return items;
+}
+
+/** Whether the chat has an opening of its own, which takes the place of the welcome. */
+function isOpened(/** @type {Transcript} */ { lines }) {
+  return ["opening", "started"].includes(lines[0]?.event);
 }
 
 function belongs(/** @type {any} */ one, /** @type {any} */ next) {
@@ -197,7 +233,7 @@ function dayNode(/** @type {string} */ timestamp, /** @type {Setting} */ { texts
 }
 
 function welcomeNode(
-  /** @type {Opening} */ { welcome, questions, ask },
+  /** @type {Opening} */ { welcome, questions, ask, kinds },
   /** @type {boolean} */ isFresh,
   /** @type {Setting} */ setting,
 ) {
@@ -210,7 +246,13 @@ function welcomeNode(
     const chips = questions.map((question) =>
       el("li", {}, button(question, () => ask(question), { class: "chip is-question" })),
     );
+    const choices = kinds.map(({ slug, name, icon }) =>
+      el("li", {}, button(name, () => actions.startKind(slug), { picture: icon, class: "chip" })),
+    );
     node.querySelector(".body")?.append(
+      ...(choices.length
+        ? [el("ul", { class: "questions kinds", "aria-label": texts.choose_kind }, ...choices)]
+        : []),
       ...(chips.length
         ? [el("ul", { class: "questions", "aria-label": texts.suggested }, ...chips)]
         : []),

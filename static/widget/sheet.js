@@ -11,8 +11,9 @@ import { button, el, fill, icon } from "../shared/dom.js";
  * @param {HTMLDialogElement} dialog
  * @param {{texts: Record<string, string>, language: string, remembers: boolean,
  *   actions: import("./view.js").Actions}} setting
+ * @param {{slug: string, name: string, icon: string}[]} kinds types of chats to begin
  */
-export function openSheet(dialog, { texts, language, remembers, actions }) {
+export function openSheet(dialog, { texts, language, remembers, actions }, kinds) {
   /** @type {"list" | "end" | "memory" | "forget"} */
   let page = "list";
   let isForgotten = false;
@@ -143,6 +144,18 @@ export function openSheet(dialog, { texts, language, remembers, actions }) {
       chats?.length
         ? el("ul", { class: "chats", role: "list" }, ...chats.map((chat) => entry(chat, state)))
         : el("p", { class: "hint", text: chats ? texts.no_chats : texts.connecting }),
+      kinds.length > 0 &&
+        el(
+          "ul",
+          { class: "questions kinds", "aria-label": texts.choose_kind },
+          ...kinds.map(({ slug, name, icon: picture }) =>
+            el(
+              "li",
+              {},
+              button(name, () => act(() => actions.startKind(slug)), { picture, class: "chip" }),
+            ),
+          ),
+        ),
       el(
         "footer",
         { class: "sheet-foot" },

@@ -8,6 +8,7 @@ import { openComposer } from "./composer.js";
 import { button, el, icon } from "../shared/dom.js";
 import { openLog } from "./log.js";
 import { closedPanel, contactPanel, waitingPanel } from "./panels.js";
+import { mayFinish } from "../shared/results.js";
 import { openSheet } from "./sheet.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
@@ -28,6 +29,8 @@ import { openSheet } from "./sheet.js";
  * @property {(contact: any) => void} sendContact
  * @property {(rating: number, comment: string) => void} rate
  * @property {() => void} newChat
+ * @property {(slug: string) => void} startKind
+ * @property {() => void} finish
  * @property {() => void} endChat
  * @property {(chatId: string) => void} switchChat
  * @property {() => void} listChats
@@ -84,6 +87,7 @@ export function openView(config, actions, { isEmbedded, draft }) {
   const log = openLog({ scroll: byId("scroll"), log: byId("log"), jump: byId("jump") }, setting, {
     welcome: config.welcome_message || texts.welcome,
     questions: config.suggested_questions ?? [],
+    kinds: config.kinds ?? [],
     ask: (question) => {
       say(question);
       // The button is gone. On a touch screen the keyboard would cover the answer.
@@ -96,11 +100,16 @@ export function openView(config, actions, { isEmbedded, draft }) {
     { ...actions, say },
   );
   const announce = openAnnouncer(byId("announcer"), nameOf);
-  const sheet = openSheet(byId("sheet"), { ...setting, remembers: config.remembers });
+  const sheet = openSheet(
+    byId("sheet"),
+    { ...setting, remembers: config.remembers },
+    config.kinds ?? [],
+  );
   const makers = { waiting: waitingPanel, contact: contactPanel, closed: closedPanel };
   /** @type {{kind: string, chatId: string | null, part: any}} */
   let panel = { kind: "", chatId: null, part: null };
   let faceKey = "";
+  let finishShown = "";
   let noticeShown = "";
   let bannerShown = "";
 
@@ -173,6 +182,21 @@ export function openView(config, actions, { isEmbedded, draft }) {
     );
   }
 
+  /** The one button that turns the dialogue into its result. */
+  function renderFinish(/** @type {Transcript} */ state) {
+    const hasFailed = state.results.at(-1)?.status === "failed";
+    const words = mayFinish(state, "visitor") && !hasFailed ? (state.kind?.button ?? "") : "";
+    if (words === finishShown) return;
+    finishShown = words;
+    const place = byId("finish");
+    const hadFocus = place.contains(document.activeElement);
+    place.hidden = !words;
+    place.replaceChildren(
+      ...(words ? [button(words, actions.finish, { picture: "check", class: "button soft" })] : []),
+    );
+    if (hadFocus && !words) composer.focus();
+  }
+
   function renderPanel(/** @type {Transcript} */ state, /** @type {Ui} */ ui) {
     let kind = "";
     if (ui.form) kind = "contact";
@@ -200,6 +224,7 @@ export function openView(config, actions, { isEmbedded, draft }) {
       renderBanner(ui);
       renderNotice(ui);
       renderPanel(state, ui);
+      renderFinish(state);
       log.render(state, ui);
       announce(state, ui.isLive);
       sheet.render(state, ui);

@@ -84,6 +84,8 @@ const picture = (fields = {}, type = "chat_restored") => ({
     place: null,
     wait: null,
     rating: null,
+    kind: null,
+    results: [],
     ...fields,
   },
 });

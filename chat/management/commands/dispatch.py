@@ -10,7 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from chat import approvals, conversation, ledger, turns
+from chat import approvals, conversation, ledger, results, turns
+from chat.models import ChatResult
 
 log = logging.getLogger(__name__)
 
@@ -40,5 +41,9 @@ def dispatch_once() -> None:
         turns.dispatch(waiting)
     for turn_id in turns.exhausted():
         conversation.give_up(turn_id)
+    if due := results.overdue():
+        turns.dispatch(due, ChatResult)
+    for result_id in results.exhausted():
+        results.give_up(result_id)
     approvals.sweep()
     ledger.sweep()
