@@ -244,9 +244,9 @@ def _plan(
 
     sources = [source_text(hit) for hit in found.sources]
     spoken = _grounds(question, found.is_sure, sources, facts, page, asked)
-    is_lost = not (spoken or fixed or is_guided) and handoffs.knows_nothing_again(
-        known.lately, agent
-    )
+    # What was not found may still be looked up.
+    is_lost = not (spoken or fixed or is_guided or known.tools or given.background)
+    is_lost = is_lost and handoffs.knows_nothing_again(known.lately, agent)
     if is_lost and widget.is_open():
         return HandOver(Handoff.Reason.NO_KNOWLEDGE)
     fallback = fixed or _("I do not know that. Shall I ask a person to help?")

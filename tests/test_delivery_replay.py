@@ -637,7 +637,8 @@ def tour() -> None:
     one.command(0, "typing", False)
     one.end_work(0, "answer", False)
     one.judge(0, 0, True, False)
-    one.say(0, "How much is it?", False, False)
+    # Whole by itself: the words of a follow-up would go to the model first.
+    one.say(0, "Please book a table for Anna this evening", False, False)
     one.propose_a_change(0)
     one.decide(1, 0, True, False)
     one.make_the_call(0, False)

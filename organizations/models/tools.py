@@ -99,7 +99,7 @@ class HTTPCall(OrganizationOwned):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
-    # What the fields above are given as arguments; a subclass says whence they come.
+    # Each kind has a limit of its own.
     timeout: Any
 
     class Meta:
