@@ -10,7 +10,18 @@ from bench.place import place
 
 # In the order in which they run; `boot` starts the product anew and takes no place.
 BENCHES = (
-    *("echo", "fanout", "idle", "first_token", "streams", "ack", "search", "growth", "widget"),
+    *(
+        "echo",
+        "fanout",
+        "idle",
+        "first_token",
+        "streams",
+        "ack",
+        "search",
+        "growth",
+        "widget",
+        "retrieval",
+    ),
     *("imports", "documents"),
 )
 

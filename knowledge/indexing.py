@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -13,10 +14,10 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 import ai
-from ai.interface import AIError
-from knowledge import documents
+from ai.interface import AIError, Embedder
+from knowledge import documents, upkeep
 from knowledge.entries import COPIED, KINDS
-from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, WebPage
+from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, SearchIndex, WebPage
 from knowledge.passages import Piece, split
 from knowledge.spool import Spool
 
@@ -50,15 +51,18 @@ def index(kind: str, item_id: int, content_hash: str) -> bool:
     )
     if item is None:
         return False
-    spool, embedder = Spool(), ai.embedder()
+    # While the embedder changes, an edit is embedded by both: the old vectors still serve.
+    embedders = upkeep.wanted(upkeep.index_of(item.organization_id))
+    spools = {embedder.name: Spool() for embedder in embedders}
     try:
         for batch in _batches(pieces_of(item)):
-            spool.add(batch, embedder.embed([piece.embedded() for piece in batch]))
-            if len(spool) > MAX_PASSAGES:
+            for embedder in embedders:
+                spools[embedder.name].add(*_embedded(kind, [item_id], batch, embedder))
+            if max(map(len, spools.values())) > MAX_PASSAGES:
                 raise documents.Unreadable("text_too_long")
-        if not len(spool):
+        if not all(map(len, spools.values())):
             raise documents.Unreadable("no_text")
-        return _swap(kind, item_id, content_hash, spool, embedder.name)
+        is_done = _swap(kind, item_id, content_hash, spools)
     except documents.Unreadable as error:
         return fail(kind, item_id, content_hash, error.code)
     except AIError as error:
@@ -66,7 +70,11 @@ def index(kind: str, item_id: int, content_hash: str) -> bool:
             raise
         return fail(kind, item_id, content_hash, error.code)
     finally:
-        spool.close()
+        for spool in spools.values():
+            spool.close()
+    if is_done:
+        upkeep.measure(item.organization_id)
+    return is_done
 
 
 def index_many(kind: str, pairs: Sequence[tuple[int, str]]) -> int:
@@ -77,31 +85,86 @@ def index_many(kind: str, pairs: Sequence[tuple[int, str]]) -> int:
     hashes: dict[int, str] = dict(pairs)
     waiting = KINDS[kind].unscoped.filter(pk__in=hashes).exclude(status=Knowledge.Status.READY)
     items = [item for item in waiting if item.content_hash == hashes[item.pk]]
+    if any(len(upkeep.wanted(upkeep.index_of(o))) > 1 for o in {i.organization_id for i in items}):
+        return sum(index(kind, item.pk, item.content_hash) for item in items)
     pieces = {item.pk: list(pieces_of(item)) for item in items}
     embedder = ai.embedder()
     try:
-        vectors = iter(
-            embedder.embed([piece.embedded() for item in items for piece in pieces[item.pk]])
+        made, vectors = _embedded(
+            kind,
+            [item.pk for item in items],
+            [piece for item in items for piece in pieces[item.pk]],
+            embedder,
         )
     except AIError as error:
         if error.retryable:
             raise
         # One of them may be at fault for all: each is tried alone.
         return sum(index(kind, item.pk, item.content_hash) for item in items)
-    count = 0
+    count, start = 0, 0
     for item in items:
+        end = start + sum(len(piece.with_wordings()) for piece in pieces[item.pk])
         with closing(Spool()) as spool:
-            spool.add(pieces[item.pk], list(islice(vectors, len(pieces[item.pk]))))
-            count += _swap(kind, item.pk, item.content_hash, spool, embedder.name)
+            spool.add(made[start:end], vectors[start:end])
+            count += _swap(kind, item.pk, item.content_hash, {embedder.name: spool})
+        start = end
+    for organization in {item.organization_id for item in items}:
+        upkeep.measure(organization)
     return count
+
+
+def _embedded(
+    kind: str, ids: Sequence[int], pieces: Sequence[Piece], embedder: Embedder
+) -> tuple[list[Piece], list[list[float]]]:
+    """The pieces and their wordings, with a vector each; a text embedded before is not sent."""
+    texts = dict.fromkeys(text for piece in pieces for text in piece.embedded())
+    known = _known_vectors(kind, ids, pieces, embedder)
+    missing = [text for text in texts if text not in known]
+    known |= dict(zip(missing, embedder.embed(missing), strict=True))
+    made: list[Piece] = []
+    vectors: list[list[float]] = []
+    for piece in pieces:
+        own = [known[text] for text in piece.embedded()]
+        made += piece.with_wordings()
+        vectors += [mean(own), *own] if len(own) > 1 else own
+    return made, vectors
+
+
+def _known_vectors(
+    kind: str, ids: Sequence[int], pieces: Sequence[Piece], embedder: Embedder
+) -> dict[str, list[float]]:
+    """The vectors by this embedder that the rows have for these texts already."""
+    by_words = {(one.heading, one.text): one for piece in pieces for one in piece.with_wordings()}
+    rows = Passage.unscoped.filter(
+        **{f"{kind}_id__in": ids},
+        embedder=embedder.name,
+        heading__in={heading for heading, _text in by_words},
+    ).exclude(is_wording=False, wordings__gt=1)
+    known = {}
+    for heading, text, vector, is_wording in rows.values_list(
+        "heading", "text", "embedding", "is_wording"
+    ):
+        if is_wording or kind == "faq":
+            known[heading] = list(vector)
+        elif piece := by_words.get((heading, text)):
+            known[piece.embedded()[0]] = list(vector)
+    return known
+
+
+def mean(vectors: Sequence[Sequence[float]]) -> list[float]:
+    """The direction of several vectors together, of unit length."""
+    if len(vectors) == 1:
+        return list(vectors[0])
+    added = [math.fsum(numbers) for numbers in zip(*vectors, strict=True)]
+    length = math.sqrt(math.fsum(x * x for x in added)) or 1.0
+    return [x / length for x in added]
 
 
 def pieces_of(item: Knowledge) -> Iterable[Piece]:
     """What a piece of knowledge is searched by."""
     if isinstance(item, FAQEntry):
-        # Each way to ask it is a passage of its own, and is matched like the question.
-        asked = dict.fromkeys([item.question, *item.phrasings])
-        return [Piece(question, item.answer, is_answer=True) for question in asked]
+        asked = tuple(dict.fromkeys([item.question, *item.phrasings]))
+        return [Piece(item.question, item.answer, True, asked, tuple(item.keywords))]
     if isinstance(item, Article | WebPage):
         return split(item.title, item.body)
     if isinstance(item, Document):
@@ -148,8 +211,7 @@ def _swap(
     kind: str,
     item_id: int,
     content_hash: str,
-    spool: Spool,
-    embedder: str,
+    spools: Mapping[str, Spool],
 ) -> bool:
     with transaction.atomic():
         item = (
@@ -162,10 +224,11 @@ def _swap(
         if item is None:
             return False
         Passage.unscoped.filter(**{f"{kind}_id": item_id}).delete()
-        position = 0
-        for pieces, vectors in spool.batches(BATCH):
-            _write(item, kind, position, pieces, vectors, embedder)
-            position += len(pieces)
+        for embedder, spool in spools.items():
+            position = 0
+            for pieces, vectors in spool.batches(BATCH):
+                _write(item, kind, position, pieces, vectors, embedder)
+                position += len(pieces)
         KINDS[kind].unscoped.filter(pk=item_id).update(
             status=Knowledge.Status.READY, error="", progress=None, indexed_at=timezone.now()
         )
@@ -192,16 +255,31 @@ def _write(
                 **{name: getattr(item, name) for name in COPIED},
                 embedder=embedder,
                 embedding=vector,
+                is_wording=piece.is_wording,
+                wordings=max(1, len(piece.wordings)),
             )
             for position, (piece, vector) in enumerate(zip(pieces, vectors, strict=True), first)
         ]
     )
+    index_words(
+        item.language,
+        {
+            passage.pk: piece.asked()
+            for passage, piece in zip(passages, pieces, strict=True)
+            if not piece.is_wording
+        },
+    )
+
+
+def index_words(language: str, asked: Mapping[int, str]) -> None:
+    """Make passages findable by their words; `asked` is what each is asked for."""
     with connection.cursor() as cursor:
         cursor.execute(
             INDEX_WORDS,
             {
-                "config": config_of(item.language),
-                "passages": [passage.pk for passage in passages],
+                "config": config_of(language),
+                "passages": list(asked),
+                "asked": list(asked.values()),
             },
         )
 
@@ -209,11 +287,11 @@ def _write(
 # See `Passage.search` for the word with the organization.
 INDEX_WORDS = """
 UPDATE knowledge_passage
-SET search = setweight(to_tsvector(%(config)s::regconfig, heading), 'A')
+SET search = setweight(to_tsvector(%(config)s::regconfig, made.asked), 'A')
              || setweight(to_tsvector(%(config)s::regconfig, text), 'B')
-             || array_to_tsvector(ARRAY['@' || organization_id]),
-    heading_words = length(to_tsvector(%(config)s::regconfig, heading))
-WHERE id = ANY(%(passages)s)
+             || array_to_tsvector(ARRAY['@' || organization_id])
+FROM unnest(%(passages)s::bigint[], %(asked)s::text[]) AS made(id, asked)
+WHERE knowledge_passage.id = made.id
 """
 
 
@@ -232,15 +310,28 @@ def fail(kind: str, item_id: int, content_hash: str, code: str) -> bool:
 
 
 def outdated(kind: str, embedder: str) -> models.QuerySet[Knowledge]:
-    """The ready pieces whose passages were made by another embedder than today's."""
+    """The ready pieces that have passages, but none by this embedder."""
+    own = Passage.unscoped.filter(**{f"{kind}_id": models.OuterRef("pk")})
     return (
         KINDS[kind]
         .unscoped.filter(status=Knowledge.Status.READY)
-        .filter(
-            models.Exists(
-                Passage.unscoped.filter(**{f"{kind}_id": models.OuterRef("pk")}).exclude(
-                    embedder=embedder
-                )
-            )
-        )
+        .filter(models.Exists(own), ~models.Exists(own.filter(embedder=embedder)))
     )
+
+
+def change_embedders() -> int:
+    """Let organizations be searched by the settings' embedder whose passages are all ready."""
+    embedder = ai.embedder().name
+    waiting = {
+        organization
+        for kind, model in KINDS.items()
+        for pieces in (
+            outdated(kind, embedder),
+            model.unscoped.filter(status=Knowledge.Status.PENDING),
+        )
+        for organization in pieces.values_list("organization_id", flat=True).distinct()
+    }
+    ready = SearchIndex.unscoped.exclude(embedder=embedder).exclude(organization__in=waiting)
+    for index in ready:
+        upkeep.change_embedder(index)
+    return len(ready)

@@ -1,41 +1,47 @@
 """The search: which passages answer a question, how surely, and when to say "I don't know".
 
-Hybrid: how far a passage's words and the question's cover each other (weighted by inverse document
-frequency within the organization, as in BM25, over PostgreSQL's stems), and the embeddings' cosine.
-The search is exact inside one organization, which at these sizes is faster than an index over all
-and finds every row.
+Hybrid. The words: how much of what is asked a passage covers, each word weighted by its rarity in
+the organization. The vectors: how near the question is to the nearest wording of an entry and to
+all its wordings together. Candidates come from both (the vectors exactly, or by a graph in a large
+organization; the words by the rarest of them) and only these are scored.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
-from pgvector import HalfVector
 
-import ai
-from knowledge.indexing import config_of
+from knowledge import upkeep
+from knowledge.asked import Asked, understand
+from knowledge.models import Category, SearchIndex
 from organizations.models import Agent, Language, Organization
 
-# All that follows was calibrated on tests/data/questions.json with the built-in embedder; see
-# tests/test_knowledge_quality.py for what it is worth.
-CUT_OFF = 0.31
-SURE = 0.57
-# A sure answer must also be clearly better than the next one.
-LEAD = 0.08
-# How much of the question's weight the passage's words cover, how much its heading's, how much of
-# the heading the question covers, and the cosine.
-BY_TEXT, BY_HEADING, OF_HEADING, VECTOR = 0.1, 0.2, 0.2, 0.5
-# A passage of a longer text has no question for a heading: its words count instead.
-BY_LONG_TEXT = 0.4
-# A question's word that the organization never uses says little of what is asked.
-UNKNOWN_WORD = 0.2
-# What a heading's word weighs that the question lacks, of the weight of the rarest word.
-MISSING_WORD = 0.7
+# Calibrated on the development half of tests/data/questions.json; see docs/knowledge-finding.md for
+# what they are worth on the other half and elsewhere.
+CUT_OFF = 0.3
+# A sentence model finds something rather near to everything: the more the vectors decide, the
+# more is asked of a match.
+CUT_OFF_BY_TRUST = 0.3
+# A sure answer is good by words and vectors together, near by the vectors alone (all words of a
+# short question may stand in a long one), and clearly better than the next one.
+SURE, SURE_NEARNESS, LEAD = 0.5, 0.5, 0.15
+# Of what the vectors decide, how much is the nearest wording's; the rest is all wordings'.
+NEAREST = 0.5
+# What one of a question's words is worth in the text below a heading, of what it is in the heading.
+IN_ANSWER, IN_TEXT = 0.3, 0.8
+# What another word for it is worth.
+OTHER_WORD = 0.8
 PRIORITY = 0.01
 OTHER_LANGUAGE = 0.85
 LONGEST_QUESTION = 1000
+# So many passages are taken by their vectors, and so many by their words.
+NEAR, WORDED = 100, 300
+# How many neighbours a graph is asked to look at: enough to miss next to none of those taken.
+LOOK_AT = 200
 
 
 @dataclass(frozen=True)
@@ -74,53 +80,106 @@ def search(
     agent: Agent | None = None,
     language: str | None = None,
     limit: int = 5,
+    trust: float | None = None,
 ) -> Result:
     """The organization's passages that answer the question, in its language where there are any.
 
     `agent` limits the search to the categories it may use; `language` is the chat's, used when
-    the question's own alphabet does not tell.
+    the question's own alphabet does not tell; `trust` is how much the vectors decide (0 to 1), and
+    is the embedder's own unless somebody measures the halves.
     """
     question = question[:LONGEST_QUESTION].replace("\x00", " ")
-    wanted = language_of(question, language)
-    embedder = ai.embedder()
-    vector = embedder.embed([question])[0]
-    allowed = list(agent.categories.values_list("pk", flat=True)) if agent else []
+    asked = understand(organization.pk, question)
+    wanted = language_of(asked.text, language)
+    index = SearchIndex.objects.of(organization).first() or SearchIndex()
+    embedder = upkeep.serving(index)
+    vector = embedder.embed([asked.text])[0]
+    parameters: dict[str, Any] = {
+        "organization": organization.pk,
+        "embedder": embedder.name,
+        "vector": _text_of(vector),
+        "floor": index.floor,
+        "trust": embedder.trust if trust is None else trust,
+        "nearest": NEAREST,
+        "language": wanted,
+        "priority": PRIORITY,
+        "other_word": OTHER_WORD,
+        "near": NEAR,
+        "worded": WORDED,
+        "limit": limit,
+        **_of_words(organization, asked),
+    }
+    visible = VISIBLE
+    allowed = _categories(organization, agent)
+    if allowed:
+        visible += IN_CATEGORIES
+        parameters["categories"] = allowed
+    statement = SEARCH.replace("{visible}", visible)
+    if index.has_graph:
+        statement = f"SET LOCAL hnsw.ef_search = {LOOK_AT};" + statement
     with connection.cursor() as cursor:
-        cursor.execute(
-            SEARCH,
-            {
-                "organization": organization.pk,
-                "own_word": f" & '@{organization.pk}'",
-                "embedder": embedder.name,
-                "question": question,
-                "vector": HalfVector(vector).to_text(),
-                "categories": allowed,
-                "any_category": not allowed,
-                "language": wanted,
-                "config_ru": config_of("ru"),
-                "config_en": config_of("en"),
-                "by_text": BY_TEXT,
-                "by_long_text": BY_LONG_TEXT,
-                "by_heading": BY_HEADING,
-                "of_heading": OF_HEADING,
-                "unknown": UNKNOWN_WORD,
-                "missing": MISSING_WORD,
-                "vectors": VECTOR,
-                "priority": PRIORITY,
-                "limit": limit,
-            },
-        )
+        cursor.execute(statement, parameters)
+        if index.has_graph:
+            cursor.nextset()
         found = [_found(*row) for row in cursor.fetchall()]
-    hits = [one for one in found if one.language == wanted and one.score >= CUT_OFF]
+    cut_off = CUT_OFF + CUT_OFF_BY_TRUST * max(0.0, embedder.trust - 0.5)
+    hits = [one for one in found if one.language == wanted and one.score >= cut_off]
     if not hits:
         # What is only written in the other language is still better than nothing.
         others = [one for one in found if one.language != wanted]
-        hits = [one for one in others if one.score * OTHER_LANGUAGE >= CUT_OFF]
+        hits = [one for one in others if one.score * OTHER_LANGUAGE >= cut_off]
     best = max((one.score for one in found), default=0.0)
-    is_sure = bool(hits) and hits[0].kind == "faq" and hits[0].score >= SURE
-    if is_sure and len(hits) > 1 and hits[0].score - hits[1].score < LEAD:
-        is_sure = False
-    return Result(tuple(hits), is_sure, best)
+    return Result(tuple(hits), _is_sure(hits, index.floor), best)
+
+
+def _is_sure(hits: list[Found], floor: float) -> bool:
+    """Whether the first one may be given word for word."""
+    if not hits or hits[0].kind != "faq" or hits[0].score < SURE:
+        return False
+    if (hits[0].vector_score - floor) / (1 - floor) < SURE_NEARNESS:
+        return False
+    return len(hits) < 2 or hits[0].score - hits[1].score >= LEAD
+
+
+def _text_of(vector: Sequence[float]) -> str:
+    """The vector as the database reads it, with no more digits than it keeps."""
+    return f"[{','.join(f'{number:.5g}' if number else '0' for number in vector)}]"
+
+
+def _categories(organization: Organization, agent: Agent | None) -> list[int]:
+    """The categories that the agent may use, with those inside them; none for all."""
+    if agent is None:
+        return []
+    chosen = list(agent.categories.values_list("pk", flat=True))
+    if not chosen:
+        return []
+    inside = Category.objects.of(organization).filter(parent__in=chosen)
+    return chosen + list(inside.values_list("pk", flat=True))
+
+
+def _of_words(organization: Organization, asked: Asked) -> dict[str, Any]:
+    """The terms of a question as the statement takes them."""
+    return {
+        "rare": rare_words(organization, asked),
+        "own": [" | ".join(map(_quoted, term.lexemes)) for term in asked.terms],
+        "others": [" | ".join(f"{_quoted(one)}:A" for one in term.others) for term in asked.terms],
+        "weights": [term.weight for term in asked.terms],
+        "total": asked.total or 1.0,
+        "in_answer": f"{{0,0,{IN_ANSWER},1}}",
+        "in_text": f"{{0,0,{IN_TEXT},1}}",
+    }
+
+
+def rare_words(organization: Organization, asked: Asked) -> str:
+    """The words by which passages of the organization are looked for, as a tsquery."""
+    rare = " | ".join(map(_quoted, asked.rare)) or "'-'"
+    return f"({rare}) & '@{organization.pk}'"
+
+
+def _quoted(lexeme: str) -> str:
+    """A stem as a word of a tsquery."""
+    escaped = lexeme.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
 
 
 def _found(
@@ -163,75 +222,66 @@ def language_of(question: str, default: str | None = None) -> str:
     return Language.RUSSIAN if cyrillic > latin else Language.ENGLISH
 
 
-# The cosine of every passage of the organization, and its words by the index: both are exact.
-SEARCH = r"""
-WITH t AS MATERIALIZED (
-    SELECT id, language, priority, faq_id IS NOT NULL AS is_faq,
-           1 - (embedding <=> %(vector)s::halfvec) AS cosine
-    FROM knowledge_passage
-    WHERE organization_id = %(organization)s AND is_active AND embedder = %(embedder)s
+VISIBLE = """organization_id = %(organization)s AND is_active AND embedder = %(embedder)s
       AND (valid_from IS NULL OR valid_from <= current_date)
-      AND (valid_until IS NULL OR valid_until >= current_date)
-      AND (%(any_category)s OR category_id IS NULL OR category_id = ANY(%(categories)s::bigint[]))
-), totals AS MATERIALIZED (
-    SELECT language, count(*) AS n, ln(1 + (count(*) - 0.5) / 1.5) AS rarest
-    FROM t GROUP BY language
-), words AS MATERIALIZED (
-    SELECT language, word, (quoted || %(own_word)s)::tsquery AS query,
-           (quoted || ':A')::tsquery AS in_heading
+      AND (valid_until IS NULL OR valid_until >= current_date)"""
+IN_CATEGORIES = """
+      AND (category_id IS NULL OR category_id = ANY(%(categories)s::bigint[]))"""
+
+# ts_rank of one word grows with how often it is there: 0.608 for once, 1 for very often; divided by
+# what it is when every wording has the word.
+SEARCH = """
+WITH asked AS MATERIALIZED (
+    SELECT %(vector)s::halfvec AS vector
+), near AS MATERIALIZED (
+    SELECT id, faq_id, is_wording, 1 - (embedding <=> (SELECT vector FROM asked)) AS cosine
+    FROM knowledge_passage
+    WHERE {visible}
+    ORDER BY embedding <=> (SELECT vector FROM asked) LIMIT %(near)s
+), worded AS MATERIALIZED (
+    SELECT id FROM knowledge_passage
+    WHERE search @@ %(rare)s::tsquery AND {visible} LIMIT %(worded)s
+), candidates AS MATERIALIZED (
+    SELECT id, max(cosine) AS nearest
     FROM (
-        SELECT language, word,
-               '''' || replace(replace(word, '\', '\\'), '''', '''''') || '''' AS quoted
-        FROM (
-            SELECT 'ru' AS language, unnest(
-                tsvector_to_array(to_tsvector(%(config_ru)s::regconfig, %(question)s))
-            ) AS word
-            UNION ALL
-            SELECT 'en',
-                   unnest(tsvector_to_array(to_tsvector(%(config_en)s::regconfig, %(question)s)))
-        ) AS lexemes
-    ) AS quoted_lexemes
-), pairs AS MATERIALIZED (
-    SELECT p.id, p.heading_words, w.language, w.word, p.search @@ w.in_heading AS is_in_heading
-    FROM words w
+        SELECT coalesce(entry.id, near.id) AS id, near.cosine
+        FROM near
+        LEFT JOIN knowledge_passage entry
+          ON near.is_wording AND entry.faq_id = near.faq_id AND NOT entry.is_wording
+         AND entry.embedder = %(embedder)s
+        UNION ALL
+        SELECT id, NULL FROM worded
+    ) AS taken
+    GROUP BY id
+), terms AS MATERIALIZED (
+    SELECT own::tsquery AS own, nullif(others, '')::tsquery AS others, weight
+    FROM unnest(%(own)s::text[], %(others)s::text[], %(weights)s::float8[])
+         AS term(own, others, weight)
+), measured AS MATERIALIZED (
+    SELECT p.id, p.language, p.priority, c.nearest,
+           1 - (p.embedding <=> (SELECT vector FROM asked)) AS all_,
+           (
+               SELECT coalesce(sum(weight * greatest(
+                   least(1, ts_rank(
+                       CASE WHEN p.faq_id IS NULL THEN %(in_text)s ELSE %(in_answer)s END::real[],
+                       p.search, terms.own
+                   ) / (1 - 0.608 / (p.wordings + 0.5))),
+                   CASE WHEN p.search @@ terms.others THEN %(other_word)s ELSE 0 END
+               )), 0) FROM terms
+           ) / %(total)s AS words
+    FROM candidates c
     CROSS JOIN LATERAL (
-        SELECT id, heading_words, search FROM knowledge_passage
-        WHERE search @@ w.query AND language = w.language OFFSET 0
+        -- Joined to nothing, the words are unpacked once, and not for every term.
+        SELECT id, language, priority, faq_id, wordings, embedding, search || ''::tsvector AS search
+        FROM knowledge_passage WHERE id = c.id OFFSET 0
     ) AS p
-    JOIN t ON t.id = p.id
-), weights AS MATERIALIZED (
-    SELECT w.language, w.word, s.rarest,
-           ln(1 + (s.n - coalesce(p.n, 0) + 0.5) / (coalesce(p.n, 0) + 0.5))
-           * CASE WHEN p.n IS NULL THEN %(unknown)s ELSE 1 END AS weight
-    FROM words w
-    JOIN totals s ON s.language = w.language
-    LEFT JOIN (SELECT language, word, count(*) AS n FROM pairs GROUP BY language, word) AS p
-      ON p.language = w.language AND p.word = w.word
-), asked AS MATERIALIZED (
-    SELECT language, sum(weight) AS weight FROM weights GROUP BY language
-), cover AS (
-    SELECT p.id, sum(w.weight) / min(a.weight) AS by_text,
-           coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0) / min(a.weight) AS by_heading,
-           coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0) / nullif(
-               coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0)
-               + %(missing)s * min(w.rarest)
-                 * (min(p.heading_words) - count(*) FILTER (WHERE p.is_in_heading)), 0
-           ) AS of_heading
-    FROM pairs p
-    JOIN weights w ON w.language = p.language AND w.word = p.word
-    JOIN asked a ON a.language = p.language
-    GROUP BY p.id
-), scored AS MATERIALIZED (
-    SELECT id, is_wanted, cosine, words,
-           words + %(vectors)s * greatest(cosine, 0) + %(priority)s * (priority - 5) / 5.0 AS score
-    FROM (
-        SELECT t.id, t.language = %(language)s AS is_wanted, t.cosine, t.priority, coalesce(CASE
-            WHEN t.is_faq THEN %(by_text)s * c.by_text + %(by_heading)s * c.by_heading
-                               + %(of_heading)s * coalesce(c.of_heading, 0)
-            ELSE %(by_long_text)s * c.by_text
-        END, 0) AS words
-        FROM t LEFT JOIN cover c ON c.id = t.id
-    ) AS covered
+), scored AS (
+    SELECT id, language = %(language)s AS is_wanted, words, greatest(nearest, all_) AS cosine,
+           (1 - %(trust)s) * words + %(trust)s * (
+               %(nearest)s * greatest(0, greatest(nearest, all_) - %(floor)s)
+               + (1 - %(nearest)s) * greatest(0, all_ - %(floor)s)
+           ) / (1 - %(floor)s) + %(priority)s * (priority - 5) / 5.0 AS score
+    FROM measured
 ), best AS (
     (SELECT * FROM scored WHERE is_wanted ORDER BY score DESC, id LIMIT %(limit)s)
     UNION ALL

@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError
-from knowledge import entries, gaps, imports, indexing, site_reading, websites
-from knowledge.models import Import, Knowledge
+from knowledge import entries, gaps, imports, indexing, site_reading, upkeep, websites
+from knowledge.models import Import, Knowledge, SearchIndex
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def index_pending() -> int:
     count = 0
     embedder = ai.embedder().name
     for kind, model in entries.KINDS.items():
-        for item in indexing.outdated(kind, embedder)[:200]:
+        for item in indexing.outdated(kind, embedder)[:2000]:
             entries.index_again(item)
             count += 1
         lost = model.unscoped.filter(
@@ -90,6 +90,21 @@ def index_pending() -> int:
         for item_id, content_hash in lost.values_list("pk", "content_hash")[:200]:
             entries.send(kind, item_id, content_hash)
             count += 1
+    return count + indexing.change_embedders()
+
+
+@shared_task(name="knowledge.tasks.keep_graphs")
+def keep_graphs() -> int:
+    """Build the graphs of organizations that grew large, and drop those of small ones; how many."""
+    count = 0
+    for index in SearchIndex.unscoped.all():
+        needs = upkeep.needs_graph(index)
+        if needs is not None:
+            upkeep.build_graph(index) if needs else upkeep.drop_graph(index.organization_id)
+            count += 1
+    for organization in upkeep.orphans():
+        upkeep.drop_graph(organization)
+        count += 1
     return count
 
 

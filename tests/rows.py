@@ -36,9 +36,11 @@ from knowledge.models import (
     ImportRow,
     Passage,
     Revision,
+    SearchIndex,
     Suggestion,
     WebPage,
     WebSource,
+    Word,
 )
 from operators.models import Availability
 from organizations.models import (
@@ -138,6 +140,10 @@ def fill(house: House) -> Rows:
         embedder=word,
         embedding=[0.0] * 1024,
     )
+    # The demo's indexing has made one already.
+    SearchIndex.unscoped.filter(organization=house.organization).delete()
+    add(SearchIndex, embedder=word)
+    add(Word, word=word, passages=1)
     add(ContextEntry, key=word, value=word, category=word, agent=house.agent)
     add(Availability, member=house.operator)
 

@@ -198,6 +198,7 @@ CELERY_BEAT_SCHEDULE = {
     "learn": {"task": "chat.tasks.learn", "schedule": 20.0},
     "remember": {"task": "chat.tasks.remember", "schedule": 60.0},
     "gather-gaps": {"task": "knowledge.tasks.gather_gaps", "schedule": 30.0},
+    "keep-graphs": {"task": "knowledge.tasks.keep_graphs", "schedule": 300.0},
 }
 
 # --- models -----------------------------------------------------------------------------------

@@ -2,7 +2,14 @@
 
 from knowledge.models.base import Category, Knowledge
 from knowledge.models.history import Import, ImportRow, Revision
-from knowledge.models.passages import DIMENSIONS, OWNERS, ContextEntry, Passage
+from knowledge.models.passages import (
+    DIMENSIONS,
+    OWNERS,
+    ContextEntry,
+    Passage,
+    SearchIndex,
+    Word,
+)
 from knowledge.models.pieces import FILE_TYPES, Article, Document, FAQEntry, WebPage, WebSource
 from knowledge.models.suggestions import AskedQuestion, Suggestion
 
@@ -21,7 +28,9 @@ __all__ = [
     "Knowledge",
     "Passage",
     "Revision",
+    "SearchIndex",
     "Suggestion",
     "WebPage",
     "WebSource",
+    "Word",
 ]
