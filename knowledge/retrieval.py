@@ -15,26 +15,25 @@ from typing import Any
 
 from django.db import connection
 
-from knowledge import upkeep
+from knowledge import sameness, upkeep
 from knowledge.asked import Asked, understand
-from knowledge.models import Category, SearchIndex
 from organizations.models import Agent, Language, Organization
 
-# Calibrated on the development half of tests/data/questions.json; see docs/knowledge-finding.md for
-# what they are worth on the other half and elsewhere.
-CUT_OFF = 0.3
+# Calibrated on the development half of tests/data/shop.json; see docs/knowledge-finding.md for what
+# they are worth on the other half and elsewhere.
+CUT_OFF = 0.24
 # A sentence model finds something rather near to everything: the more the vectors decide, the
 # more is asked of a match.
 CUT_OFF_BY_TRUST = 0.3
-# A sure answer is good by words and vectors together, near by the vectors alone (all words of a
-# short question may stand in a long one), and clearly better than the next one.
-SURE, SURE_NEARNESS, LEAD = 0.5, 0.5, 0.15
+# A sure answer's question says what one of the entry's wordings does (`knowledge.sameness`), and is
+# ahead of the next that says so, too.
+SURE, LEAD = 0.4, 0.05
 # Of what the vectors decide, how much is the nearest wording's; the rest is all wordings'.
 NEAREST = 0.5
 # What one of a question's words is worth in the text below a heading, of what it is in the heading.
 IN_ANSWER, IN_TEXT = 0.3, 0.8
 # What another word for it is worth.
-OTHER_WORD = 0.8
+OTHER_WORD = 0.6
 PRIORITY = 0.01
 OTHER_LANGUAGE = 0.85
 LONGEST_QUESTION = 1000
@@ -59,6 +58,9 @@ class Found:
     score: float
     vector_score: float
     text_score: float
+    # The ways to ask for it, and the words that belong to it; of an entry only.
+    wordings: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,16 @@ class Result:
     """What was found, the best first; nothing when nothing is good enough.
 
     `is_sure`: the first one is the answer, so that a curated one may be given word for word.
+    `best` tells how surely anything was found, comparable between questions; `below` are those
+    that are not good enough, or of a language that is not wanted.
     """
 
     sources: tuple[Found, ...]
     is_sure: bool
     best: float
+    below: tuple[Found, ...] = ()
+    asked: Asked | None = None
+    cut_off: float = CUT_OFF
 
 
 def search(
@@ -89,10 +96,10 @@ def search(
     is the embedder's own unless somebody measures the halves.
     """
     question = question[:LONGEST_QUESTION].replace("\x00", " ")
-    asked = understand(organization.pk, question)
+    asked = understand(organization.pk, question, agent.pk if agent else None)
+    index = asked.index
     wanted = language_of(asked.text, language)
-    index = SearchIndex.objects.of(organization).first() or SearchIndex()
-    embedder = upkeep.serving(index)
+    embedder = upkeep.serving(index.embedder)
     vector = embedder.embed([asked.text])[0]
     parameters: dict[str, Any] = {
         "organization": organization.pk,
@@ -107,13 +114,10 @@ def search(
         "near": NEAR,
         "worded": WORDED,
         "limit": limit,
+        "categories": index.categories,
         **_of_words(organization, asked),
     }
-    visible = VISIBLE
-    allowed = _categories(organization, agent)
-    if allowed:
-        visible += IN_CATEGORIES
-        parameters["categories"] = allowed
+    visible = VISIBLE + (IN_CATEGORIES if index.categories else "")
     statement = SEARCH.replace("{visible}", visible)
     if index.has_graph:
         statement = f"SET LOCAL hnsw.ef_search = {LOOK_AT};" + statement
@@ -122,39 +126,48 @@ def search(
         if index.has_graph:
             cursor.nextset()
         found = [_found(*row) for row in cursor.fetchall()]
-    cut_off = CUT_OFF + CUT_OFF_BY_TRUST * max(0.0, embedder.trust - 0.5)
+    cut_off = cut_off_of(embedder.trust)
     hits = [one for one in found if one.language == wanted and one.score >= cut_off]
     if not hits:
         # What is only written in the other language is still better than nothing.
         others = [one for one in found if one.language != wanted]
         hits = [one for one in others if one.score * OTHER_LANGUAGE >= cut_off]
-    best = max((one.score for one in found), default=0.0)
-    return Result(tuple(hits), _is_sure(hits, index.floor), best)
+    return Result(
+        sources=tuple(hits),
+        is_sure=_is_sure(asked.text, hits),
+        best=max((one.score for one in found), default=0.0),
+        below=tuple(one for one in found if one not in hits),
+        asked=asked,
+        cut_off=cut_off,
+    )
 
 
-def _is_sure(hits: list[Found], floor: float) -> bool:
+def cut_off_of(trust: float) -> float:
+    """The score that an answer needs at least, by how much the vectors decide."""
+    return CUT_OFF + CUT_OFF_BY_TRUST * max(0.0, trust - 0.6)
+
+
+def _is_sure(question: str, hits: list[Found]) -> bool:
     """Whether the first one may be given word for word."""
     if not hits or hits[0].kind != "faq" or hits[0].score < SURE:
         return False
-    if (hits[0].vector_score - floor) / (1 - floor) < SURE_NEARNESS:
+    if not asks_for(question, hits[0]):
         return False
-    return len(hits) < 2 or hits[0].score - hits[1].score >= LEAD
+    rivals = [one for one in hits[1:] if one.kind == "faq" and asks_for(question, one)]
+    return not rivals or hits[0].score - rivals[0].score >= LEAD
+
+
+def asks_for(question: str, one: Found) -> bool:
+    """Whether the question says just what one of the wordings does."""
+    return any(
+        sameness.difference(question, wording, also=one.keywords) is None
+        for wording in one.wordings
+    )
 
 
 def _text_of(vector: Sequence[float]) -> str:
     """The vector as the database reads it, with no more digits than it keeps."""
     return f"[{','.join(f'{number:.5g}' if number else '0' for number in vector)}]"
-
-
-def _categories(organization: Organization, agent: Agent | None) -> list[int]:
-    """The categories that the agent may use, with those inside them; none for all."""
-    if agent is None:
-        return []
-    chosen = list(agent.categories.values_list("pk", flat=True))
-    if not chosen:
-        return []
-    inside = Category.objects.of(organization).filter(parent__in=chosen)
-    return chosen + list(inside.values_list("pk", flat=True))
 
 
 def _of_words(organization: Organization, asked: Asked) -> dict[str, Any]:
@@ -195,6 +208,8 @@ def _found(
     heading: str,
     text: str,
     url: str,
+    wordings: list[str],
+    keywords: list[str],
 ) -> Found:
     owners = (("faq", faq), ("article", article), ("document", document), ("page", page))
     kind, item = next((kind, item) for kind, item in owners if item is not None)
@@ -210,6 +225,8 @@ def _found(
         score=float(score),
         vector_score=float(cosine),
         text_score=float(words),
+        wordings=tuple(wordings or ()),
+        keywords=tuple(keywords or ()),
     )
 
 
@@ -289,9 +306,10 @@ WITH asked AS MATERIALIZED (
 )
 SELECT best.id, p.language, least(1, greatest(0, best.score)), best.cosine, best.words,
        p.faq_id, p.article_id, p.document_id, p.page_id, p.heading, p.text,
-       coalesce(article.url, page.url, '')
+       coalesce(article.url, page.url, ''), faq.question || faq.phrasings, faq.keywords
 FROM best
 JOIN knowledge_passage p ON p.id = best.id
+LEFT JOIN knowledge_faqentry faq ON faq.id = p.faq_id
 LEFT JOIN knowledge_article article ON article.id = p.article_id
 LEFT JOIN knowledge_webpage page ON page.id = p.page_id
 ORDER BY best.score DESC, best.id

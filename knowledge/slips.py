@@ -25,7 +25,11 @@ _SOUNDS = [
     ("x", "кс"), ("y", "ы"), ("z", "з"), ("'", "ь"),
 ]  # fmt: skip
 _LETTERS = dict(_SOUNDS)
-_SOUND = re.compile("|".join(map(re.escape, _LETTERS)))
+# Before a vowel the y is the vowel's: "garantiya".
+_CLOSED = {"iy", "yy", "ay", "ey", "oy", "uy"}
+_SOUND = re.compile(
+    "|".join(re.escape(one) + ("(?![aou])" if one in _CLOSED else "") for one in _LETTERS)
+)
 # A shorter word is one slip away from too many others.
 SHORTEST = 5
 
@@ -55,7 +59,9 @@ def nearest(word: str, known: Iterable[tuple[str, int]]) -> str | None:
     """The most used of the known words that are one slip away, if there is one."""
     if len(word) < SHORTEST:
         return None
-    near = [(count, one) for one, count in known if is_one_slip(word, one)]
+    # English stems end in "i" where the words end in "y".
+    ways = {word, re.sub("y$", "i", word)}
+    near = [(count, one) for one, count in known if any(is_one_slip(way, one) for way in ways)]
     return max(near)[1] if near else None
 
 

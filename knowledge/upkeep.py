@@ -37,14 +37,14 @@ def index_of(organization_id: int) -> SearchIndex:
     return made
 
 
-def serving(index: SearchIndex) -> Embedder:
+def serving(name: str) -> Embedder:
     """The embedder whose vectors the search compares; the settings' if the old one is gone."""
-    return ai.embedder_named(index.embedder) or ai.embedder()
+    return ai.embedder_named(name) or ai.embedder()
 
 
 def wanted(index: SearchIndex) -> list[Embedder]:
     """By which embedders new passages are made: the settings', and the one that still serves."""
-    made = {one.name: one for one in (ai.embedder(), serving(index))}
+    made = {one.name: one for one in (ai.embedder(), serving(index.embedder))}
     return list(made.values())
 
 
@@ -63,7 +63,7 @@ def measure(organization_id: int) -> None:
     """Measure the floor anew when the organization has grown much since."""
     index = index_of(organization_id)
     passages = Passage.unscoped.filter(
-        organization_id=organization_id, embedder=serving(index).name
+        organization_id=organization_id, embedder=serving(index.embedder).name
     ).count()
     if index.passages <= passages <= index.passages * GROWTH:
         return
@@ -72,7 +72,7 @@ def measure(organization_id: int) -> None:
             FLOOR,
             {
                 "organization": organization_id,
-                "embedder": serving(index).name,
+                "embedder": serving(index.embedder).name,
                 "sample": SAMPLE,
             },
         )

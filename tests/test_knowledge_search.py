@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 import ai
+from ai.interface import Embedder
 from knowledge import asked, entries, indexing, retrieval, tasks, upkeep
 from knowledge.models import Category, FAQEntry, Passage, SearchIndex, Word
 from organizations.models import Organization
@@ -123,7 +125,7 @@ def test_entry_is_found_on_its_days_only(acme: House) -> None:
 # --- embedders, floors and graphs -----------------------------------------------------------------
 
 
-class CountingEmbedder:
+class CountingEmbedder(Embedder):
     """The built-in one, which tells what it was asked."""
 
     name, dimensions, trust = "counting", 1024, 0.5
@@ -199,3 +201,100 @@ def graphs() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE 'passage_graph_%'")
         return [row[0] for row in cursor.fetchall()]
+
+
+# --- other writings -------------------------------------------------------------------------------
+
+ENTRIES = {
+    "ru": [
+        "Сколько стоит доставка?",
+        "Как оплатить заказ?",
+        "Как вернуть деньги?",
+        "Есть ли гарантия?",
+        "Где ваш магазин?",
+    ],
+    "en": [
+        "How much is delivery?",
+        "How do I pay for an order?",
+        "How do I get a refund?",
+        "Is there a warranty?",
+        "Where is your store?",
+    ],
+}
+WRITINGS = [
+    # The wrong keyboard layout, a word and whole questions.
+    ("ljcnfdrf", "Сколько стоит доставка?"),
+    ("Ljcnfdrf?", "Сколько стоит доставка?"),
+    ("rfr jgkfnbnm", "Как оплатить заказ?"),
+    ("rfr dthyenm ltymub", "Как вернуть деньги?"),
+    ("ult dfi vfufpby", "Где ваш магазин?"),
+    ("вудшмукн", "How much is delivery?"),
+    ("рщц вщ ш зфн", "How do I pay for an order?"),
+    ("куагтв", "How do I get a refund?"),
+    # Russian in Latin letters.
+    ("dostavka", "Сколько стоит доставка?"),
+    ("skolko stoit dostavka", "Сколько стоит доставка?"),
+    ("kak oplatit zakaz", "Как оплатить заказ?"),
+    ("garantiya", "Есть ли гарантия?"),
+    ("vernut dengi", "Как вернуть деньги?"),
+    # Slips: two letters changed places, one missing, one too many, one wrong.
+    ("доствака", "Сколько стоит доставка?"),
+    ("доствка", "Сколько стоит доставка?"),
+    ("досставка", "Сколько стоит доставка?"),
+    ("гарантея", "Есть ли гарантия?"),
+    ("delivrey", "How much is delivery?"),
+    ("warrenty", "Is there a warranty?"),
+    ("refnd", "How do I get a refund?"),
+]
+# Right words, known here or not, are not taken for others.
+RIGHT = [
+    "доставка",
+    "оплата картой",
+    "возврат товара",
+    "гарантийный талон",
+    "delivery",
+    "store hours",
+    "iPhone 15 Pro",
+    "Wi-Fi",
+    "hello",
+    "привет",
+    "order 12345",
+    "can you explain it to me",
+    "расскажите о себе",
+]
+
+
+@pytest.fixture
+def shelf(acme: House) -> House:
+    """A few entries in both languages."""
+    for language, questions in ENTRIES.items():
+        for question in questions:
+            faq(acme, question, language=language)
+    return acme
+
+
+def test_other_writings_find_what_was_meant(shelf: House) -> None:
+    assert {typed: found(shelf, typed)[:1] for typed, _right in WRITINGS} == {
+        typed: [right] for typed, right in WRITINGS
+    }
+
+
+def test_right_words_are_left_as_they_are(shelf: House) -> None:
+    made = {text: asked.understand(shelf.organization.pk, text) for text in RIGHT}
+    assert {text: one.text for text, one in made.items()} == {text: text for text in RIGHT}
+    assert {text: one.mended for text, one in made.items() if one.mended} == {}
+
+
+def test_search_takes_two_statements_and_a_third_for_unknown_words(shelf: House) -> None:
+    for question, statements in (("How much is delivery?", 2), ("dostavka zavtra", 3)):
+        with CaptureQueriesContext(connection) as seen:
+            retrieval.search(shelf.organization, question, agent=shelf.agent)
+        assert len(seen) == statements, question
+
+
+def test_phrasings_of_one_entry_come_up_once(acme: House) -> None:
+    phrasings = [f"Where can I leave my {thing}?" for thing in ("car", "bike", "van", "scooter")]
+    faq(acme, "Where can I park?", phrasings=phrasings)
+    faq(acme, "Where can I leave my suitcase?")
+    titles = found(acme, "Where can I leave my bike?", limit=5)
+    assert titles == ["Where can I park?", "Where can I leave my suitcase?"]
