@@ -26,7 +26,7 @@ UNKNOWN_WORD = 0.7
 # entry, its words are no commoner than those it lacks.
 BACKGROUND = 30
 # Passages are looked for by the rarest words until there are this many of them.
-ENOUGH = 200
+ENOUGH = 100
 # A word that tells less than this share of the whole is in nearly every passage.
 LEAST_WEIGHT = 0.01
 
@@ -84,9 +84,10 @@ class Known:
     def begin(self, texts: Iterable[str]) -> None:
         """Look up the first words, and how the organization is searched, at once."""
         self.stems = dict.fromkeys(texts, ())
-        parameters = {"organization": self._organization, "agent": self._agent}
         with connection.cursor() as cursor:
-            cursor.execute(f"{INDEX};{WORDS}", parameters | self._words(list(self.stems)))
+            cursor.execute(
+                f"{INDEX};{WORDS}", {"agent": self._agent, **self._words(list(self.stems))}
+            )
             self.index = Index(*cursor.fetchone())
             cursor.nextset()
             self._read(list(self.stems), cursor.fetchall())
@@ -97,7 +98,7 @@ class Known:
         lexemes = list(near)
         if not missing and not lexemes:
             return
-        parameters = {
+        parameters: dict[str, Any] = {
             "beginnings": [_beginning(one) for one in lexemes],
             "least": min(map(len, lexemes), default=1) - 1,
             "most": max(map(len, lexemes), default=0) + 1,

@@ -9,8 +9,9 @@ organization; the words by the rarest of them) and only these are scored.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from django.db import connection
@@ -43,6 +44,15 @@ NEAR, WORDED = 100, 300
 LOOK_AT = 200
 
 
+class Doubt(StrEnum):
+    """Why what was found is not given word for word; see `sameness.Difference`, too."""
+
+    NOTHING = "nothing"
+    NO_ENTRY = "no_entry"
+    LOW = "low"
+    RIVAL = "rival"
+
+
 @dataclass(frozen=True)
 class Found:
     """A passage that answers, with scores from 0 to 1; `answer` is what to say word for word."""
@@ -64,6 +74,18 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """How a search went, for `knowledge.explanations`; `doubt` is why the first is not sure."""
+
+    asked: Asked
+    vector: str
+    language: str
+    trust: float
+    cut_off: float
+    doubt: Doubt | sameness.Difference | None
+
+
+@dataclass(frozen=True)
 class Result:
     """What was found, the best first; nothing when nothing is good enough.
 
@@ -76,8 +98,7 @@ class Result:
     is_sure: bool
     best: float
     below: tuple[Found, ...] = ()
-    asked: Asked | None = None
-    cut_off: float = CUT_OFF
+    trace: Trace | None = None
 
 
 def search(
@@ -100,13 +121,14 @@ def search(
     index = asked.index
     wanted = language_of(asked.text, language)
     embedder = upkeep.serving(index.embedder)
-    vector = embedder.embed([asked.text])[0]
+    vector = _text_of(embedder.embed([asked.text])[0])
+    weight = embedder.trust if trust is None else trust
     parameters: dict[str, Any] = {
         "organization": organization.pk,
         "embedder": embedder.name,
-        "vector": _text_of(vector),
+        "vector": vector,
         "floor": index.floor,
-        "trust": embedder.trust if trust is None else trust,
+        "trust": weight,
         "nearest": NEAREST,
         "language": wanted,
         "priority": PRIORITY,
@@ -132,13 +154,13 @@ def search(
         # What is only written in the other language is still better than nothing.
         others = [one for one in found if one.language != wanted]
         hits = [one for one in others if one.score * OTHER_LANGUAGE >= cut_off]
+    doubt = doubt_of(asked.text, hits)
     return Result(
         sources=tuple(hits),
-        is_sure=_is_sure(asked.text, hits),
+        is_sure=doubt is None,
         best=max((one.score for one in found), default=0.0),
         below=tuple(one for one in found if one not in hits),
-        asked=asked,
-        cut_off=cut_off,
+        trace=Trace(asked, vector, wanted, weight, cut_off, doubt),
     )
 
 
@@ -147,22 +169,25 @@ def cut_off_of(trust: float) -> float:
     return CUT_OFF + CUT_OFF_BY_TRUST * max(0.0, trust - 0.6)
 
 
-def _is_sure(question: str, hits: list[Found]) -> bool:
-    """Whether the first one may be given word for word."""
-    if not hits or hits[0].kind != "faq" or hits[0].score < SURE:
-        return False
-    if not asks_for(question, hits[0]):
-        return False
-    rivals = [one for one in hits[1:] if one.kind == "faq" and asks_for(question, one)]
-    return not rivals or hits[0].score - rivals[0].score >= LEAD
+def doubt_of(question: str, hits: Sequence[Found]) -> Doubt | sameness.Difference | None:
+    """Why the first one may not be given word for word; None where it may."""
+    if not hits:
+        return Doubt.NOTHING
+    if hits[0].kind != "faq":
+        return Doubt.NO_ENTRY
+    differs = difference(question, hits[0])
+    if differs:
+        return differs
+    if hits[0].score < SURE:
+        return Doubt.LOW
+    rivals = [one for one in hits[1:] if one.kind == "faq" and not difference(question, one)]
+    return Doubt.RIVAL if rivals and hits[0].score - rivals[0].score < LEAD else None
 
 
-def asks_for(question: str, one: Found) -> bool:
-    """Whether the question says just what one of the wordings does."""
-    return any(
-        sameness.difference(question, wording, also=one.keywords) is None
-        for wording in one.wordings
-    )
+def difference(question: str, one: Found) -> sameness.Difference | None:
+    """How the question differs from all wordings of an entry; None when one asks the same."""
+    differs = [sameness.difference(question, said, also=one.keywords) for said in one.wordings]
+    return None if None in differs else next(iter(differs), sameness.Difference.MORE)
 
 
 def _text_of(vector: Sequence[float]) -> str:
@@ -174,8 +199,8 @@ def _of_words(organization: Organization, asked: Asked) -> dict[str, Any]:
     """The terms of a question as the statement takes them."""
     return {
         "rare": rare_words(organization, asked),
-        "own": [" | ".join(map(_quoted, term.lexemes)) for term in asked.terms],
-        "others": [" | ".join(f"{_quoted(one)}:A" for one in term.others) for term in asked.terms],
+        "own": [any_of(term.lexemes) for term in asked.terms],
+        "others": [any_of(term.others, "A") for term in asked.terms],
         "weights": [term.weight for term in asked.terms],
         "total": asked.total or 1.0,
         "in_answer": f"{{0,0,{IN_ANSWER},1}}",
@@ -185,8 +210,13 @@ def _of_words(organization: Organization, asked: Asked) -> dict[str, Any]:
 
 def rare_words(organization: Organization, asked: Asked) -> str:
     """The words by which passages of the organization are looked for, as a tsquery."""
-    rare = " | ".join(map(_quoted, asked.rare)) or "'-'"
-    return f"({rare}) & '@{organization.pk}'"
+    return f"({any_of(asked.rare or ['-'])}) & '@{organization.pk}'"
+
+
+def any_of(lexemes: Iterable[str], weight: str = "") -> str:
+    """The stems as a tsquery which finds any of them, only with this weight if there is one."""
+    ending = f":{weight}" if weight else ""
+    return " | ".join(f"{_quoted(one)}{ending}" for one in lexemes)
 
 
 def _quoted(lexeme: str) -> str:
