@@ -16,12 +16,16 @@ from django.db import connection
 
 from ai.concepts import alike
 from ai.words import stem, words
-from knowledge.slips import SHORTEST, meant, nearest, other_layout
+from knowledge.sameness import FILLERS
+from knowledge.slips import SHORTEST, from_latin_letters, meant, nearest, other_layout
 
 # Only the beginning of a long question is looked at word by word.
 MOST_WORDS = 60
 # A word that the organization never uses says something of what is asked, but less.
 UNKNOWN_WORD = 0.7
+# Words around a question, and those of quantity, tell less than their rarity says.
+AROUND = FILLERS | {stem(word) for word in ("сколько", "much", "many")}
+AROUND_WEIGHT = 0.4
 # An organization counts as if so many passages more spoke of other things: where there is one
 # entry, its words are no commoner than those it lacks.
 BACKGROUND = 30
@@ -196,6 +200,8 @@ def _term(word: str, known: Known) -> Term:
         if known.passages[lexeme] and lexeme not in stems
     }
     weight = sum(map(known.weight, stems)) / len(stems)
+    if stem(word) in AROUND:
+        weight *= AROUND_WEIGHT
     return Term(word, stems, tuple(sorted(others)), weight, known.is_used(word))
 
 
@@ -222,17 +228,23 @@ def _mended(tokens: Sequence[str], known: Known) -> list[str]:
 
 
 def _in_one_layout(tokens: Sequence[str], mended: Sequence[str], known: Known) -> list[str]:
-    """All tokens in the other keyboard layout where one is, but for those that are known."""
-    is_switched = any(
-        new != old and new == other_layout(_bare(old))
-        for old, new in zip(tokens, mended, strict=True)
-    )
-    if not is_switched:
-        return list(mended)
-    whole = [
-        other_layout(_bare(old)) if new == old and not all(map(known.is_used, words(old))) else new
-        for old, new in zip(tokens, mended, strict=True)
+    """The unknown tokens in the other layout where one was, in Latin letters where most were."""
+    changed = [(old, new) for old, new in zip(tokens, mended, strict=True) if old != new]
+    left = [
+        place
+        for place, (old, new) in enumerate(zip(tokens, mended, strict=True))
+        if old == new and not all(map(known.is_used, words(old)))
     ]
+    if any(new == other_layout(_bare(old)) for old, new in changed):
+        way = other_layout
+    elif len(changed) > 1 and len(changed) >= len(left):
+        way = from_latin_letters
+    else:
+        return list(mended)
+    whole = list(mended)
+    for place in left:
+        if way is other_layout or tokens[place].isascii():
+            whole[place] = way(_bare(tokens[place]))
     known.learn(_with_mates(whole))
     return whole
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from django.db import connection
 
@@ -83,7 +83,7 @@ def _facts(
 ) -> dict[int, tuple[int, float, str | None, float | None, list[Place]]]:
     """Priority, cosine of all wordings, the nearest wording with its own, and the words' places."""
     terms = trace.asked.terms
-    parameters = {
+    parameters: dict[str, Any] = {
         "organization": organization.pk,
         "passages": [one.passage_id for one in found],
         "vector": trace.vector,

@@ -30,6 +30,7 @@ _CLOSED = {"iy", "yy", "ay", "ey", "oy", "uy"}
 _SOUND = re.compile(
     "|".join(re.escape(one) + ("(?![aou])" if one in _CLOSED else "") for one in _LETTERS)
 )
+_SOFT = re.compile("л(?=[бвгдзкмнпстфхцчшщ])")
 # A shorter word is one slip away from too many others.
 SHORTEST = 5
 
@@ -50,8 +51,9 @@ def meant(word: str) -> list[str]:
         return []
     found = [other_layout(word)]
     if word.isascii():
-        # "е" stands for "э", "и" for "й" and "ы" too; the common ones are tried.
-        found += [from_latin_letters(word), from_latin_letters(word).replace("ы", "й")]
+        # "и" stands for "й" and "ы" too, and the soft sign is left out; the common ones are tried.
+        cyrillic = from_latin_letters(word)
+        found += [cyrillic, cyrillic.replace("ы", "й"), _SOFT.sub("ль", cyrillic)]
     return [one for one in dict.fromkeys(found) if one != word]
 
 

@@ -290,7 +290,7 @@ def test_trying_a_question_tells_why_each_was_found(acme: House) -> None:
     page = client_of(acme.owner).get(
         reverse("admin:knowledge_try"), {"question": "excrusions on Saturday"}
     )
-    [row] = [*page.context["rows"], *page.context["unused"]]
+    [row] = page.context["rows"] + page.context["unused"]
     places = {one["place"]: [word for word, _share in one["words"]] for one in row["words"]}
     assert places == {"asked": ["excrusions"], "missing": ["saturday"]}
     assert "excrusions → excurs" in page.text
@@ -305,7 +305,7 @@ def test_entry_in_another_language_tells_so(acme: House) -> None:
     page = client_of(acme.owner).get(
         reverse("admin:knowledge_try"), {"question": "есть ли у вас Wi-Fi Matryoshka вечером?"}
     )
-    [row] = [*page.context["rows"], *page.context["unused"]]
+    [row] = page.context["rows"] + page.context["unused"]
     assert not row["why"].is_wanted
     assert "in another language" in page.text
 

@@ -234,6 +234,7 @@ WRITINGS = [
     # Russian in Latin letters.
     ("dostavka", "Сколько стоит доставка?"),
     ("skolko stoit dostavka", "Сколько стоит доставка?"),
+    ("skolko stoit dostavka dvuh shkafov", "Сколько стоит доставка?"),
     ("kak oplatit zakaz", "Как оплатить заказ?"),
     ("garantiya", "Есть ли гарантия?"),
     ("vernut dengi", "Как вернуть деньги?"),

@@ -164,7 +164,7 @@ def search(
     return Trial(
         question=question,
         understood=understood,
-        language=retrieval.language_of(understood or question, language),
+        language=result.trace.language if result.trace else str(language),
         result=result,
         milliseconds=_milliseconds(began),
     )
