@@ -111,6 +111,8 @@ class ChatRequest:
     may_use_tools: bool = True
     # Every model that was asked with it, as `ai.metering` writes them down.
     calls: list[Call] = field(default_factory=list, compare=False, repr=False)
+    # A JSON Schema that the answer must fit; None: free text.
+    schema: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

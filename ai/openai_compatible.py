@@ -145,6 +145,9 @@ class OpenAIModel(ChatModel):
             body["stream_options"] = {"include_usage": True}
         if request.tools and "tools" not in client.refused:
             body |= tool_options(request)
+        if request.schema is not None and "response_format" not in client.refused:
+            shape = {"name": "answer", "strict": True, "schema": request.schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": shape}
         return body
 
     async def _pieces(self, client: Client, body: dict[str, Any]) -> AsyncGenerator[Delta, None]:
@@ -303,6 +306,8 @@ def _parse(data: bytes, parts: UseParts | None = None) -> tuple[Delta | None, bo
     said = choices[0].get("delta") or {}
     if parts is not None:
         parts.take(said)
+    if said.get("refusal"):
+        raise AIError("The model declines to answer.", code="ai_declined", retryable=False)
     text = said.get("content") or ""
     ended = bool(choices[0].get("finish_reason"))
     if not text and not counted:
@@ -332,7 +337,14 @@ def _refused_option(error: BadRequestError, body: dict[str, Any]) -> str | None:
     """The option of ours that a provider does not take, if its message names one."""
     said = str(error)
     # "This model does not support tools": it answers without them, as it did before there were any.
-    for option in ("stream_options", "max_tokens", "temperature", "top_p", "tools"):
+    for option in (
+        "stream_options",
+        "max_tokens",
+        "temperature",
+        "top_p",
+        "tools",
+        "response_format",
+    ):
         if option in body and option in said:
             return option
     return None

@@ -28,6 +28,7 @@ SENTENCES: dict[str, Promise] = {
     ),
     "ai_broken": _("The provider's answer broke off or makes no sense."),
     "ai_refused": _("The provider refuses the request; perhaps the model is not one for chats."),
+    "ai_declined": _("The model declines to answer this."),
     "ai_key_unreadable": _(
         "The stored key cannot be read: ENCRYPTION_KEYS is not what it was sealed with. "
         "Bring that key back, or enter the provider's key again."

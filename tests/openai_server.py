@@ -82,6 +82,9 @@ MODES = {
     "fake-new": "refuses max_tokens, as newer models do",
     "fake-no-tools": "refuses tools, as some local models do",
     "fake-tools": "calls tools as `plays` say, then repeats what the last of them answered",
+    "fake-schema": "answers what its schema wants: a passage's heading as the only entity",
+    "fake-plain": "the same, and refuses response_format, as older servers do",
+    "fake-refusal": "declines where a schema is wanted",
     "fake-<ttft ms>-<tokens a second>-<tokens>": "a paced stream of numbered words",
 }
 # As OpenRouter lists them: of one token, in dollars.
@@ -287,6 +290,8 @@ class OpenAIServer:
             await response.write(b"data: [DONE]\n\n")
             await response.write_eof()
             return response
+        if mode == "fake-refusal":
+            await send({"refusal": "I cannot help with that."})
         async for piece in self._pieces(body):
             await send({"content": piece})
             count += 1
@@ -385,6 +390,8 @@ def _words(body: dict[str, Any]) -> list[str]:
         return []
     if body["model"] == "fake-hostile":
         return HOSTILE
+    if body["model"] in ("fake-schema", "fake-plain"):
+        return [_fitting(body["messages"][-1]["content"])]
     last = body["messages"][-1]
     if body["model"] == "fake-tools" and last["role"] == "tool":
         return re.findall(r"\S+\s*", str(last["content"]))
@@ -403,6 +410,23 @@ def _words(body: dict[str, Any]) -> list[str]:
     if not text:
         text = "Этого я не знаю." if russian else "I do not know that."
     return re.findall(r"\S+\s*", text)
+
+
+def _fitting(asked: str) -> str:
+    """The answer that `knowledge.graph.asking` wants."""
+    passages = re.findall(r'<passage number="(\d+)">\n(.*)\n', asked)
+    return json.dumps(
+        {
+            "passages": [
+                {
+                    "number": int(number),
+                    "entities": [{"name": heading[:100], "kind": "event"}],
+                    "relations": [],
+                }
+                for number, heading in passages
+            ]
+        }
+    )
 
 
 def _refused(status: int, message: str, **headers: str) -> web.Response:
@@ -442,6 +466,8 @@ def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
         return refuse(400, "Unrecognized request argument supplied: stream_options")
     if mode == "fake-no-tools" and "tools" in body:
         return refuse(400, f"{mode} does not support tools")
+    if mode == "fake-plain" and "response_format" in body:
+        return refuse(400, "'response_format' is not supported with this model")
     if mode == "fake-new" and "max_tokens" in body:
         return refuse(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.")
     return None

@@ -181,6 +181,12 @@ def test_providers_dialect_is_learnt(server: OpenAIServer, name: str) -> None:
     assert ("max_completion_tokens" in options) == (name == "fake-new")
 
 
+def test_model_that_declines_has_its_code(server: OpenAIServer) -> None:
+    with pytest.raises(AIError) as failed:
+        hear(model(server, "fake-refusal"))
+    assert (failed.value.code, failed.value.retryable) == ("ai_declined", False)
+
+
 def test_hostile_answer_is_only_text(server: OpenAIServer) -> None:
     assert "<script>" in text(hear(model(server, "fake-hostile")))
 
