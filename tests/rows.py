@@ -31,10 +31,14 @@ from knowledge.models import (
     Category,
     ContextEntry,
     Document,
+    Entity,
     FAQEntry,
     Import,
     ImportRow,
+    Mention,
     Passage,
+    Reading,
+    Relation,
     Revision,
     SearchIndex,
     Suggestion,
@@ -144,6 +148,11 @@ def fill(house: House) -> Rows:
     SearchIndex.unscoped.filter(organization=house.organization).delete()
     add(SearchIndex, embedder=word)
     add(Word, word=word, passages=1)
+    entity = add(Entity, name=word, key=word, kind="name")
+    place = {"passage": rows[Passage], "organization": house.organization}
+    rows[Mention] = Mention.unscoped.create(entity=entity, **place)
+    rows[Reading] = Reading.unscoped.create(digest=word, reader=word, **place)
+    rows[Relation] = Relation.unscoped.create(source=entity, target=entity, label=word, **place)
     add(ContextEntry, key=word, value=word, category=word, agent=house.agent)
     add(Availability, member=house.operator)
 

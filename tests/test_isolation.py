@@ -57,6 +57,9 @@ ADMIN_FOR_ALL = {
     "knowledge_checkup",
     # tests/test_usage.py walks it.
     "usage",
+    # tests/test_knowledge_graph.py walks these.
+    "knowledge_graph",
+    "knowledge_graph_state",
 }
 REFUSED = {302, 403, 404}
 

@@ -1,6 +1,7 @@
 """What the assistant may say: entries, articles, documents, web pages; their passages; facts."""
 
 from knowledge.models.base import Category, Knowledge
+from knowledge.models.graph import Entity, Mention, Reading, Relation
 from knowledge.models.history import Import, ImportRow, Revision
 from knowledge.models.passages import (
     DIMENSIONS,
@@ -22,11 +23,15 @@ __all__ = [
     "Category",
     "ContextEntry",
     "Document",
+    "Entity",
     "FAQEntry",
     "Import",
     "ImportRow",
     "Knowledge",
+    "Mention",
     "Passage",
+    "Reading",
+    "Relation",
     "Revision",
     "SearchIndex",
     "Suggestion",
