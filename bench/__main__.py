@@ -22,7 +22,7 @@ BENCHES = (
         "widget",
         "retrieval",
     ),
-    *("imports", "documents"),
+    *("imports", "documents", "graph"),
 )
 
 

@@ -36,6 +36,7 @@ from chat import (
 from chat.context import Fact
 from chat.models import Handoff, Turn
 from knowledge import markdown, retrieval
+from knowledge.graph import neighbours
 from organizations import health, providers
 
 # A question this short, asked on a page that knows the answer, is about that page.
@@ -223,6 +224,9 @@ def _plan(
         )
         if followups.better(found, more):
             found, rewritten = more, understood
+    if model.name != alone.name and not fixed:
+        # Knowledge alone says one source; a model may join two.
+        found = neighbours.with_related(chat.organization, rewritten or question, found, agent)
     facts = [*context.provided(question, chat), *given.wanted]
     searched = milliseconds(began, time.monotonic())
 

@@ -28,6 +28,7 @@ ROWS = {
     "imports": ["20 rows of csv", "20 rows of xlsx", "20 rows of json"],
     "retrieval": ["character TF-IDF", "built-in embedder: hybrid", "protocol: vectors alone"],
     "widget": ["loader, on every page", "together"],
+    "graph": ["the search, 5 at most", "below the cut-off", "and 2 neighbours"],
     "documents": ["PDF of 3 pages", "text of 0.0572 MB", "table of 10 questions"],
 }
 
