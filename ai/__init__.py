@@ -151,9 +151,12 @@ async def collected(model: ChatModel, request: ChatRequest, seconds: float) -> s
         ) from None
 
 
-async def warm_up() -> None:
-    """Build the client now, so that the first visitor does not wait for imports."""
-    if has_model():
+async def warm_up(has_providers: bool = False) -> None:
+    """Import the SDK and build a client now, so that the first visitor does not wait for that.
+
+    `has_providers`: owners have set up providers of their own, whether the server has one or not.
+    """
+    if has_model() or has_providers:
         from ai.openai_compatible import client_for
 
         client_for(servers_connection()).touch()

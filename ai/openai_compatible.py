@@ -21,17 +21,22 @@ from openai import (
     DefaultAioHttpClient,
 )
 
+# The SDK has no public name for it, and tests/test_ai_models.py sees whether it stays there.
+from openai._vendor.httpx_aiohttp.transport import AiohttpTransport
+
 import outgoing
 from ai import trouble
 from ai.interface import AIError, ChatModel, ChatRequest, Connection, Delta, Usage
 from ai.tool_protocol import UseParts, tool_options, wire_message
+from outgoing import streaming
+from outgoing.transport import KEPT_SECONDS, MOST_CONNECTIONS
 
 # A provider without keys (Ollama, vLLM) still wants a header; the SDK refuses an empty key.
 NO_KEY = "none"
 MAX_LINE = 1024 * 1024
 MOST_TOKENS = 100_000_000
-MAX_CONNECTIONS = 1000
-KEEPALIVE_SECONDS = 50.0
+# Of one whole answer, by an address that was typed into a form.
+MOST_BYTES = 32 * 1024 * 1024
 # How long the end of a stream is waited for, once the answer is whole.
 END_SECONDS = 0.2
 
@@ -64,13 +69,19 @@ def _fast() -> httpx2.AsyncClient:
     site every answer would begin with a handshake.
     """
     return DefaultAioHttpClient(
-        limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS)
+        limits=httpx2.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=KEPT_SECONDS)
     )
 
 
 def _guarded(connection: Connection) -> httpx2.AsyncClient:
-    """For an address that was typed into a form."""
-    return outgoing.async_client(connection.timeout)
+    """For an address that was typed into a form: as fast, to checked addresses only."""
+    inner = AiohttpTransport(client=streaming.session)
+    return httpx2.AsyncClient(
+        transport=streaming.Guarded(inner, MOST_BYTES),
+        timeout=connection.timeout,
+        follow_redirects=False,
+        trust_env=False,
+    )
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Connection, Client]] = (

@@ -20,7 +20,7 @@ import ai
 from chat import approvals, assistant, conversation, handoffs, lessons, memory, summaries
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
-from organizations import calling
+from organizations import calling, providers
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,8 @@ def call_tool(call_id: int) -> None:
 def warm_up(sender: str, instance: Any, **kwargs: Any) -> None:
     """Import the SDK and build the client before the first visitor waits for it."""
     if "reply" in instance.app.amqp.queues.consume_from:
-        asyncio.run_coroutine_threadsafe(ai.warm_up(), _loop()).result()
         _pipe()
+        asyncio.run_coroutine_threadsafe(ai.warm_up(providers.are_there()), _loop()).result()
         calling.warm_up()
 
 

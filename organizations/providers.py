@@ -74,6 +74,11 @@ def models_of(agent: Agent, known: Mapping[int, Provider]) -> tuple[Choice, list
     )
 
 
+def are_there() -> bool:
+    """Whether any organization has a provider that may be asked."""
+    return Provider.unscoped.filter(is_active=True).exists()
+
+
 def of(organization: Organization) -> dict[int, Provider]:
     """An organization's providers by their ids."""
     return {row.pk: row for row in Provider.objects.of(organization)}
