@@ -6,7 +6,9 @@ import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import reduce
 from itertools import islice
+from operator import add
 from pathlib import Path
 
 from django.conf import settings
@@ -15,8 +17,9 @@ from django.utils import timezone
 
 import ai
 from ai.interface import AIError, Embedder
-from knowledge import documents, upkeep
-from knowledge.entries import COPIED, KINDS
+from knowledge import documents, inserts, upkeep
+from knowledge.entries import KINDS
+from knowledge.inserts import Made, config_of
 from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, SearchIndex, WebPage
 from knowledge.passages import Piece, split
 from knowledge.spool import Spool
@@ -27,13 +30,8 @@ log = logging.getLogger(__name__)
 MAX_PASSAGES = 60_000
 # Embedded in one call, and written with one statement.
 BATCH = 100
-# The configurations of PostgreSQL that stem a language; others are taken word for word.
-CONFIGS = {"ru": "russian", "en": "english"}
-
-
-def config_of(language: str) -> str:
-    """The full-text configuration for a language."""
-    return CONFIGS.get(language, "simple")
+# Vectors of several pieces that are in memory at once.
+TOGETHER = 400
 
 
 def index(kind: str, item_id: int, content_hash: str) -> bool:
@@ -84,33 +82,75 @@ def index_many(kind: str, pairs: Sequence[tuple[int, str]]) -> int:
     """
     hashes: dict[int, str] = dict(pairs)
     waiting = KINDS[kind].unscoped.filter(pk__in=hashes).exclude(status=Knowledge.Status.READY)
-    items = [item for item in waiting if item.content_hash == hashes[item.pk]]
-    if any(len(upkeep.wanted(upkeep.index_of(o))) > 1 for o in {i.organization_id for i in items}):
-        return sum(index(kind, item.pk, item.content_hash) for item in items)
-    pieces = {item.pk: list(pieces_of(item)) for item in items}
-    embedder = ai.embedder()
+    organizations: dict[int, list[Knowledge]] = {}
+    for item in waiting.order_by("pk"):
+        if item.content_hash == hashes[item.pk]:
+            organizations.setdefault(item.organization_id, []).append(item)
+    count = 0
+    for organization_id, items in organizations.items():
+        embedders = upkeep.wanted(upkeep.index_of(organization_id))
+        for together in _together(items):
+            count += _index_together(kind, together, embedders)
+        upkeep.measure(organization_id)
+    return count
+
+
+def _together(items: Iterable[Knowledge]) -> Iterator[dict[Knowledge, list[Piece]]]:
+    """Items with their pieces, so many as are held in memory at once."""
+    together: dict[Knowledge, list[Piece]] = {}
+    texts = 0
+    for item in items:
+        pieces = list(pieces_of(item))
+        more = sum(len(piece.with_wordings()) for piece in pieces)
+        if together and texts + more > TOGETHER:
+            yield together
+            together, texts = {}, 0
+        together[item] = pieces
+        texts += more
+    if together:
+        yield together
+
+
+def _index_together(
+    kind: str, together: Mapping[Knowledge, list[Piece]], embedders: Sequence[Embedder]
+) -> int:
+    """Embed the items in one call, and swap the passages of all in one transaction."""
+    made: list[Made] = []
     try:
-        made, vectors = _embedded(
-            kind,
-            [item.pk for item in items],
-            [piece for item in items for piece in pieces[item.pk]],
-            embedder,
-        )
+        for embedder in embedders:
+            ids = [item.pk for item in together]
+            pieces = [piece for own in together.values() for piece in own]
+            rows = zip(*_embedded(kind, ids, pieces, embedder), strict=True)
+            for item, own in together.items():
+                wanted = sum(len(piece.with_wordings()) for piece in own)
+                made += [
+                    Made(item.pk, position, piece, embedder.name, vector)
+                    for position, (piece, vector) in enumerate(islice(rows, wanted))
+                ]
     except AIError as error:
         if error.retryable:
             raise
         # One of them may be at fault for all: each is tried alone.
-        return sum(index(kind, item.pk, item.content_hash) for item in items)
-    count, start = 0, 0
-    for item in items:
-        end = start + sum(len(piece.with_wordings()) for piece in pieces[item.pk])
-        with closing(Spool()) as spool:
-            spool.add(made[start:end], vectors[start:end])
-            count += _swap(kind, item.pk, item.content_hash, {embedder.name: spool})
-        start = end
-    for organization in {item.organization_id for item in items}:
-        upkeep.measure(organization)
-    return count
+        return sum(index(kind, item.pk, item.content_hash) for item in together)
+    return _swap_together(kind, {item.pk: item.content_hash for item in together}, made)
+
+
+def _swap_together(kind: str, hashes: Mapping[int, str], made: Sequence[Made]) -> int:
+    """Swap the passages of those items that still are what was embedded; how many are."""
+    rows = KINDS[kind].unscoped.filter(pk__in=hashes).exclude(status=Knowledge.Status.READY)
+    with transaction.atomic():
+        held = rows.select_for_update().order_by("pk").values_list("pk", "content_hash")
+        same = {pk for pk, content_hash in held if content_hash == hashes[pk]}
+        Passage.unscoped.filter(**{f"{kind}_id__in": same}).delete()
+        inserts.insert(kind, [one for one in made if one.item_id in same])
+        _ready(kind, same)
+    return len(same)
+
+
+def _ready(kind: str, ids: Iterable[int]) -> None:
+    KINDS[kind].unscoped.filter(pk__in=ids).update(
+        status=Knowledge.Status.READY, error="", progress=None, indexed_at=timezone.now()
+    )
 
 
 def _embedded(
@@ -155,8 +195,8 @@ def mean(vectors: Sequence[Sequence[float]]) -> list[float]:
     """The direction of several vectors together, of unit length."""
     if len(vectors) == 1:
         return list(vectors[0])
-    added = [math.fsum(numbers) for numbers in zip(*vectors, strict=True)]
-    length = math.sqrt(math.fsum(x * x for x in added)) or 1.0
+    added = reduce(lambda one, other: list(map(add, one, other)), vectors)
+    length = math.hypot(*added) or 1.0
     return [x / length for x in added]
 
 
@@ -227,48 +267,17 @@ def _swap(
         for embedder, spool in spools.items():
             position = 0
             for pieces, vectors in spool.batches(BATCH):
-                _write(item, kind, position, pieces, vectors, embedder)
+                made = enumerate(zip(pieces, vectors, strict=True), position)
+                inserts.insert(
+                    kind,
+                    [
+                        Made(item_id, place, piece, embedder, vector)
+                        for place, (piece, vector) in made
+                    ],
+                )
                 position += len(pieces)
-        KINDS[kind].unscoped.filter(pk=item_id).update(
-            status=Knowledge.Status.READY, error="", progress=None, indexed_at=timezone.now()
-        )
+        _ready(kind, [item_id])
         return True
-
-
-def _write(
-    item: Knowledge,
-    kind: str,
-    first: int,
-    pieces: list[Piece],
-    vectors: list[list[float]],
-    embedder: str,
-) -> None:
-    passages = Passage.unscoped.bulk_create(
-        [
-            Passage(
-                organization_id=item.organization_id,
-                **{f"{kind}_id": item.pk},
-                position=position,
-                heading=piece.heading[:300],
-                text=piece.text,
-                language=item.language,
-                **{name: getattr(item, name) for name in COPIED},
-                embedder=embedder,
-                embedding=vector,
-                is_wording=piece.is_wording,
-                wordings=max(1, len(piece.wordings)),
-            )
-            for position, (piece, vector) in enumerate(zip(pieces, vectors, strict=True), first)
-        ]
-    )
-    index_words(
-        item.language,
-        {
-            passage.pk: piece.asked()
-            for passage, piece in zip(passages, pieces, strict=True)
-            if not piece.is_wording
-        },
-    )
 
 
 def index_words(language: str, asked: Mapping[int, str]) -> None:

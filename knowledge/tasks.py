@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 # A piece that is pending for longer was lost on its way.
 PATIENCE = timedelta(seconds=20)
 MAX_RETRIES = 5
+# Of a kind; sent again at once.
+LOST = 2000
 # A table that takes longer to look through is not what it seems.
 IMPORT_SECONDS = 600
 # What waits to be indexed goes before graphs.
@@ -91,9 +93,13 @@ def index_pending() -> int:
         lost = model.unscoped.filter(
             status=Knowledge.Status.PENDING, updated_at__lt=Now() - PATIENCE
         )
-        for item_id, content_hash in lost.values_list("pk", "content_hash")[:200]:
-            entries.send(kind, item_id, content_hash)
-            count += 1
+        pairs = list(lost.order_by("pk").values_list("pk", "content_hash")[:LOST])
+        if kind == "faq":
+            entries.send_many(kind, pairs)
+        else:
+            for item_id, content_hash in pairs:
+                entries.send(kind, item_id, content_hash)
+        count += len(pairs)
     return count + indexing.change_embedders()
 
 

@@ -200,7 +200,7 @@ def test_piece_lost_on_its_way_is_sent_again(
     assert tasks.index_pending() == 0
     FAQEntry.unscoped.filter(pk=entry.pk).update(updated_at="2026-01-01T00:00Z")
     assert tasks.index_pending() == 1
-    assert sent == [(entries.TASK, ["faq", entry.pk, entry.content_hash])]
+    assert sent == [(entries.TASK_MANY, ["faq", [(entry.pk, entry.content_hash)]])]
 
 
 def test_passages_of_another_embedder_are_made_anew_and_not_compared(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from django.db import connection
 
 from knowledge import retrieval
-from knowledge.indexing import config_of
+from knowledge.inserts import config_of
 from knowledge.retrieval import Found, Result
 from organizations.models import Agent, Organization
 
