@@ -2,7 +2,7 @@
 PYTHON ?= python3
 SURE = $(if $(YES),--yes)
 
-.PHONY: run dev sign-in reset backup restore manage test check bench chaos soak
+.PHONY: run dev sign-in reset backup restore manage test check bench bench-search bench-retrieval chaos soak
 
 run dev sign-in backup check:
 	@$(PYTHON) run.py $@
@@ -15,6 +15,10 @@ restore:
 
 bench:
 	@$(PYTHON) run.py bench $(ONLY) $(ARGS)
+
+# make bench-retrieval RETRIEVAL_SETS=one.json:another.json asks other sets of questions too.
+bench-search bench-retrieval:
+	@$(PYTHON) run.py bench $(@:bench-%=%) $(ARGS)
 
 manage test:
 	@$(PYTHON) run.py $@ $(ARGS)

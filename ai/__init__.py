@@ -86,14 +86,40 @@ def embedder() -> Embedder:
     """The embedder of the settings; the built-in one needs no network."""
     if not settings.OPENAI_EMBEDDING_MODEL:
         return _builtin()
-    from ai.openai_embedder import OpenAIEmbedder
+    return _openai(settings.OPENAI_EMBEDDING_MODEL)
 
-    return OpenAIEmbedder(
-        settings.OPENAI_EMBEDDING_MODEL,
+
+def embedder_named(name: str) -> Embedder | None:
+    """The embedder that made vectors of this name, if it can still be asked."""
+    if name == embedder().name:
+        return embedder()
+    if name == _builtin().name:
+        return _builtin()
+    # Vectors of an earlier release's built-in embedder are not to be had any more.
+    if name.startswith("builtin-") or not name or not has_model():
+        return None
+    return _openai(name)
+
+
+def _openai(model: str) -> Embedder:
+    return _openai_embedder(
+        model,
         api_key=settings.OPENAI_API_KEY,
         base_url=settings.OPENAI_BASE_URL,
         timeout=settings.OPENAI_TIMEOUT,
         asks_dimensions=settings.OPENAI_EMBEDDING_DIMENSIONS,
+    )
+
+
+# The client keeps its connections: a new one for each question would shake hands each time.
+@functools.lru_cache(maxsize=8)
+def _openai_embedder(
+    model: str, *, api_key: str, base_url: str, timeout: float, asks_dimensions: bool
+) -> Embedder:
+    from ai.openai_embedder import OpenAIEmbedder
+
+    return OpenAIEmbedder(
+        model, api_key=api_key, base_url=base_url, timeout=timeout, asks_dimensions=asks_dimensions
     )
 
 
@@ -125,9 +151,12 @@ async def collected(model: ChatModel, request: ChatRequest, seconds: float) -> s
         ) from None
 
 
-async def warm_up() -> None:
-    """Build the client now, so that the first visitor does not wait for imports."""
-    if has_model():
+async def warm_up(has_providers: bool = False) -> None:
+    """Import the SDK and build a client now, so that the first visitor does not wait for that.
+
+    `has_providers`: owners have set up providers of their own, whether the server has one or not.
+    """
+    if has_model() or has_providers:
         from ai.openai_compatible import client_for
 
         client_for(servers_connection()).touch()

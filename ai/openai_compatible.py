@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, closing, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -21,17 +21,22 @@ from openai import (
     DefaultAioHttpClient,
 )
 
+# The SDK has no public name for it, and tests/test_ai_models.py sees whether it stays there.
+from openai._vendor.httpx_aiohttp.transport import AiohttpTransport
+
 import outgoing
 from ai import trouble
 from ai.interface import AIError, ChatModel, ChatRequest, Connection, Delta, Usage
 from ai.tool_protocol import UseParts, tool_options, wire_message
+from outgoing import streaming
+from outgoing.transport import KEPT_SECONDS, MOST_CONNECTIONS
 
 # A provider without keys (Ollama, vLLM) still wants a header; the SDK refuses an empty key.
 NO_KEY = "none"
 MAX_LINE = 1024 * 1024
 MOST_TOKENS = 100_000_000
-MAX_CONNECTIONS = 1000
-KEEPALIVE_SECONDS = 50.0
+# Of one whole answer, by an address that was typed into a form.
+MOST_BYTES = 32 * 1024 * 1024
 # How long the end of a stream is waited for, once the answer is whole.
 END_SECONDS = 0.2
 
@@ -64,13 +69,19 @@ def _fast() -> httpx2.AsyncClient:
     site every answer would begin with a handshake.
     """
     return DefaultAioHttpClient(
-        limits=httpx2.Limits(max_connections=MAX_CONNECTIONS, keepalive_expiry=KEEPALIVE_SECONDS)
+        limits=httpx2.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=KEPT_SECONDS)
     )
 
 
 def _guarded(connection: Connection) -> httpx2.AsyncClient:
-    """For an address that was typed into a form."""
-    return outgoing.async_client(connection.timeout)
+    """For an address that was typed into a form: as fast, to checked addresses only."""
+    inner = AiohttpTransport(client=streaming.session)
+    return httpx2.AsyncClient(
+        transport=streaming.Guarded(inner, MOST_BYTES),
+        timeout=connection.timeout,
+        follow_redirects=False,
+        trust_env=False,
+    )
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Connection, Client]] = (
@@ -142,8 +153,10 @@ class OpenAIModel(ChatModel):
         if request.top_p is not None and "top_p" not in client.refused:
             body["top_p"] = request.top_p
         if request.schema is not None and "response_format" not in client.refused:
-            named = {"name": "result", "schema": dict(request.schema)}
-            body["response_format"] = {"type": "json_schema", "json_schema": named}
+            shape = {"name": "answer", "schema": dict(request.schema)}
+            if _is_strict(request.schema):
+                shape["strict"] = True
+            body["response_format"] = {"type": "json_schema", "json_schema": shape}
         if "stream_options" not in client.refused:
             body["stream_options"] = {"include_usage": True}
         if request.tools and "tools" not in client.refused:
@@ -306,6 +319,8 @@ def _parse(data: bytes, parts: UseParts | None = None) -> tuple[Delta | None, bo
     said = choices[0].get("delta") or {}
     if parts is not None:
         parts.take(said)
+    if said.get("refusal"):
+        raise AIError("The model declines to answer.", code="ai_declined", retryable=False)
     text = said.get("content") or ""
     ended = bool(choices[0].get("finish_reason"))
     if not text and not counted:
@@ -355,3 +370,17 @@ def _translated(error: APIError) -> AIError:
         return AIError("The model failed.", code="ai_broken", retryable=True)
     response = error.response
     return trouble.of_status(error.status_code, response.text, response.headers.get("retry-after"))
+
+
+def _is_strict(schema: Any) -> bool:
+    """Whether every object in it is closed and wants all it names, as OpenAI's strict way asks."""
+    if isinstance(schema, list):
+        return all(map(_is_strict, schema))
+    if not isinstance(schema, Mapping):
+        return True
+    if schema.get("type") == "object" and (
+        schema.get("additionalProperties") is not False
+        or set(schema.get("required", ())) != set(schema.get("properties", ()))
+    ):
+        return False
+    return all(map(_is_strict, schema.values()))

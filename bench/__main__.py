@@ -10,8 +10,19 @@ from bench.place import place
 
 # In the order in which they run; `boot` starts the product anew and takes no place.
 BENCHES = (
-    *("echo", "fanout", "idle", "first_token", "streams", "ack", "search", "growth", "widget"),
-    *("imports", "documents"),
+    *(
+        "echo",
+        "fanout",
+        "idle",
+        "first_token",
+        "streams",
+        "ack",
+        "search",
+        "growth",
+        "widget",
+        "retrieval",
+    ),
+    *("imports", "documents", "graph"),
 )
 
 

@@ -37,6 +37,7 @@ from chat import (
 from chat.context import Fact
 from chat.models import Handoff, Message, Turn
 from knowledge import markdown, retrieval
+from knowledge.graph import neighbours
 from organizations import health, providers
 from organizations.models import ChatType
 
@@ -239,6 +240,9 @@ def _plan(
         )
         if followups.better(found, more):
             found, rewritten = more, understood
+    if model.name != alone.name and not fixed:
+        # Knowledge alone says one source; a model may join two.
+        found = neighbours.with_related(chat.organization, rewritten or question, found, agent)
     facts = [*context.provided(question, chat), *given.wanted]
     searched = milliseconds(began, time.monotonic())
 

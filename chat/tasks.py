@@ -30,7 +30,7 @@ from chat import (
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
 from chat.trials import runs
-from organizations import calling
+from organizations import calling, providers
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +81,8 @@ def make_result(result_id: int) -> None:
 def warm_up(sender: str, instance: Any, **kwargs: Any) -> None:
     """Import the SDK and build the client before the first visitor waits for it."""
     if "reply" in instance.app.amqp.queues.consume_from:
-        asyncio.run_coroutine_threadsafe(ai.warm_up(), _loop()).result()
         _pipe()
+        asyncio.run_coroutine_threadsafe(ai.warm_up(providers.are_there()), _loop()).result()
         calling.warm_up()
 
 

@@ -229,7 +229,7 @@ def nearest_passages(
     vector = embedder.embed([question])[0]
     return list(
         Passage.objects.of(organization)
-        .filter(is_active=True, embedder=embedder.name)
+        .filter(is_active=True, is_wording=False, embedder=embedder.name)
         .select_related("faq", "article", "document", "page")
         .order_by(CosineDistance("embedding", vector), "pk")[:limit]
     )

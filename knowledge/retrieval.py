@@ -1,42 +1,56 @@
 """The search: which passages answer a question, how surely, and when to say "I don't know".
 
-Hybrid: how far a passage's words and the question's cover each other (weighted by inverse document
-frequency within the organization, as in BM25, over PostgreSQL's stems), and the embeddings' cosine.
-The search is exact inside one organization, which at these sizes is faster than an index over all
-and finds every row.
+Hybrid. The words: how much of what is asked a passage covers, each word weighted by its rarity in
+the organization. The vectors: how near the question is to the nearest wording of an entry and to
+all its wordings together. Candidates come from both (the vectors exactly, or by a graph in a large
+organization; the words by the rarest of them) and only these are scored.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
 
 from django.db import connection
-from pgvector import HalfVector
 
-import ai
-from knowledge.indexing import config_of
-from organizations import agents
+from knowledge import sameness, upkeep
+from knowledge.asked import Asked, understand
 from organizations.models import Agent, Language, Organization
 
-# All that follows was calibrated on tests/data/questions.json with the built-in embedder; see
-# tests/test_knowledge_quality.py for what it is worth.
-CUT_OFF = 0.31
-SURE = 0.57
-# A sure answer must also be clearly better than the next one.
-LEAD = 0.08
-# How much of the question's weight the passage's words cover, how much its heading's, how much of
-# the heading the question covers, and the cosine.
-BY_TEXT, BY_HEADING, OF_HEADING, VECTOR = 0.1, 0.2, 0.2, 0.5
-# A passage of a longer text has no question for a heading: its words count instead.
-BY_LONG_TEXT = 0.4
-# A question's word that the organization never uses says little of what is asked.
-UNKNOWN_WORD = 0.2
-# What a heading's word weighs that the question lacks, of the weight of the rarest word.
-MISSING_WORD = 0.7
+# Calibrated on the development half of tests/data/shop.json; see docs/knowledge-finding.md for what
+# they are worth on the other half and elsewhere.
+CUT_OFF = 0.25
+# A sentence model finds something rather near to everything: the more the vectors decide, the
+# more is asked of a match.
+CUT_OFF_BY_TRUST = 0.3
+# A sure answer's question says what one of the entry's wordings does (`knowledge.sameness`), and is
+# ahead of the next that says so, too.
+SURE, LEAD = 0.4, 0.05
+# Of what the vectors decide, how much is the nearest wording's; the rest is all wordings'.
+NEAREST = 0.5
+# What one of a question's words is worth in the text below a heading, of what it is in the heading.
+IN_ANSWER, IN_TEXT = 0.3, 0.8
+# What another word for it is worth.
+OTHER_WORD = 0.6
 PRIORITY = 0.01
 OTHER_LANGUAGE = 0.85
 LONGEST_QUESTION = 1000
+# So many passages are taken by their vectors, and so many by their words.
+NEAR, WORDED = 100, 300
+# How many neighbours a graph is asked to look at: enough to miss next to none of those taken.
+LOOK_AT = 200
+
+
+class Doubt(StrEnum):
+    """Why what was found is not given word for word; see `sameness.Difference`, too."""
+
+    NOTHING = "nothing"
+    NO_ENTRY = "no_entry"
+    LOW = "low"
+    RIVAL = "rival"
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,21 @@ class Found:
     score: float
     vector_score: float
     text_score: float
+    # The ways to ask for it, and the words that belong to it; of an entry only.
+    wordings: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trace:
+    """How a search went, for `knowledge.explanations`; `doubt` is why the first is not sure."""
+
+    asked: Asked
+    vector: str
+    language: str
+    trust: float
+    cut_off: float
+    doubt: Doubt | sameness.Difference | None
 
 
 @dataclass(frozen=True)
@@ -61,11 +90,15 @@ class Result:
     """What was found, the best first; nothing when nothing is good enough.
 
     `is_sure`: the first one is the answer, so that a curated one may be given word for word.
+    `best` tells how surely anything was found, comparable between questions; `below` are those
+    that are not good enough, or of a language that is not wanted.
     """
 
     sources: tuple[Found, ...]
     is_sure: bool
     best: float
+    below: tuple[Found, ...] = ()
+    trace: Trace | None = None
 
 
 def search(
@@ -75,53 +108,123 @@ def search(
     agent: Agent | None = None,
     language: str | None = None,
     limit: int = 5,
+    trust: float | None = None,
 ) -> Result:
     """The organization's passages that answer the question, in its language where there are any.
 
     `agent` limits the search to the categories it may use; `language` is the chat's, used when
-    the question's own alphabet does not tell.
+    the question's own alphabet does not tell; `trust` is how much the vectors decide (0 to 1), and
+    is the embedder's own unless somebody measures the halves.
     """
     question = question[:LONGEST_QUESTION].replace("\x00", " ")
-    wanted = language_of(question, language)
-    embedder = ai.embedder()
-    vector = embedder.embed([question])[0]
-    allowed = agents.shelves(agent) if agent else []
+    asked = understand(
+        organization.pk, question, agent.pk if agent else None, agent and agent.other_categories
+    )
+    index = asked.index
+    wanted = language_of(asked.text, language)
+    embedder = upkeep.serving(index.embedder)
+    vector = _text_of(embedder.embed([asked.text])[0])
+    weight = embedder.trust if trust is None else trust
+    parameters: dict[str, Any] = {
+        "organization": organization.pk,
+        "embedder": embedder.name,
+        "vector": vector,
+        "floor": index.floor,
+        "trust": weight,
+        "nearest": NEAREST,
+        "language": wanted,
+        "priority": PRIORITY,
+        "other_word": OTHER_WORD,
+        "near": NEAR,
+        "worded": WORDED,
+        "limit": limit,
+        "categories": index.categories,
+        **_of_words(organization, asked),
+    }
+    visible = VISIBLE + (IN_CATEGORIES if index.categories else "")
+    statement = SEARCH.replace("{visible}", visible)
+    if index.has_graph:
+        statement = f"SET LOCAL hnsw.ef_search = {LOOK_AT};" + statement
     with connection.cursor() as cursor:
-        cursor.execute(
-            SEARCH,
-            {
-                "organization": organization.pk,
-                "own_word": f" & '@{organization.pk}'",
-                "embedder": embedder.name,
-                "question": question,
-                "vector": HalfVector(vector).to_text(),
-                "categories": allowed,
-                "any_category": not allowed,
-                "language": wanted,
-                "config_ru": config_of("ru"),
-                "config_en": config_of("en"),
-                "by_text": BY_TEXT,
-                "by_long_text": BY_LONG_TEXT,
-                "by_heading": BY_HEADING,
-                "of_heading": OF_HEADING,
-                "unknown": UNKNOWN_WORD,
-                "missing": MISSING_WORD,
-                "vectors": VECTOR,
-                "priority": PRIORITY,
-                "limit": limit,
-            },
-        )
+        cursor.execute(statement, parameters)
+        if index.has_graph:
+            cursor.nextset()
         found = [_found(*row) for row in cursor.fetchall()]
-    hits = [one for one in found if one.language == wanted and one.score >= CUT_OFF]
+    cut_off = cut_off_of(embedder.trust)
+    hits = [one for one in found if one.language == wanted and one.score >= cut_off]
     if not hits:
         # What is only written in the other language is still better than nothing.
         others = [one for one in found if one.language != wanted]
-        hits = [one for one in others if one.score * OTHER_LANGUAGE >= CUT_OFF]
-    best = max((one.score for one in found), default=0.0)
-    is_sure = bool(hits) and hits[0].kind == "faq" and hits[0].score >= SURE
-    if is_sure and len(hits) > 1 and hits[0].score - hits[1].score < LEAD:
-        is_sure = False
-    return Result(tuple(hits), is_sure, best)
+        hits = [one for one in others if one.score * OTHER_LANGUAGE >= cut_off]
+    doubt = doubt_of(asked.text, hits)
+    return Result(
+        sources=tuple(hits),
+        is_sure=doubt is None,
+        best=max((one.score for one in found), default=0.0),
+        below=tuple(one for one in found if one not in hits),
+        trace=Trace(asked, vector, wanted, weight, cut_off, doubt),
+    )
+
+
+def cut_off_of(trust: float) -> float:
+    """The score that an answer needs at least, by how much the vectors decide."""
+    return CUT_OFF + CUT_OFF_BY_TRUST * max(0.0, trust - 0.6)
+
+
+def doubt_of(question: str, hits: Sequence[Found]) -> Doubt | sameness.Difference | None:
+    """Why the first one may not be given word for word; None where it may."""
+    if not hits:
+        return Doubt.NOTHING
+    if hits[0].kind != "faq":
+        return Doubt.NO_ENTRY
+    differs = difference(question, hits[0])
+    if differs:
+        return differs
+    if hits[0].score < SURE:
+        return Doubt.LOW
+    rivals = [one for one in hits[1:] if one.kind == "faq" and not difference(question, one)]
+    return Doubt.RIVAL if rivals and hits[0].score - rivals[0].score < LEAD else None
+
+
+def difference(question: str, one: Found) -> sameness.Difference | None:
+    """How the question differs from all wordings of an entry; None when one asks the same."""
+    differs = [sameness.difference(question, said, also=one.keywords) for said in one.wordings]
+    return None if None in differs else next(iter(differs), sameness.Difference.MORE)
+
+
+def _text_of(vector: Sequence[float]) -> str:
+    """The vector as the database reads it, with no more digits than it keeps."""
+    return f"[{','.join(f'{number:.5g}' if number else '0' for number in vector)}]"
+
+
+def _of_words(organization: Organization, asked: Asked) -> dict[str, Any]:
+    """The terms of a question as the statement takes them."""
+    return {
+        "rare": rare_words(organization, asked),
+        "own": [any_of(term.lexemes) for term in asked.terms],
+        "others": [any_of(term.others, "A") for term in asked.terms],
+        "weights": [term.weight for term in asked.terms],
+        "total": asked.total or 1.0,
+        "in_answer": f"{{0,0,{IN_ANSWER},1}}",
+        "in_text": f"{{0,0,{IN_TEXT},1}}",
+    }
+
+
+def rare_words(organization: Organization, asked: Asked) -> str:
+    """The words by which passages of the organization are looked for, as a tsquery."""
+    return f"({any_of(asked.rare or ['-'])}) & '@{organization.pk}'"
+
+
+def any_of(lexemes: Iterable[str], weight: str = "") -> str:
+    """The stems as a tsquery which finds any of them, only with this weight if there is one."""
+    ending = f":{weight}" if weight else ""
+    return " | ".join(f"{_quoted(one)}{ending}" for one in lexemes)
+
+
+def _quoted(lexeme: str) -> str:
+    """A stem as a word of a tsquery."""
+    escaped = lexeme.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
 
 
 def _found(
@@ -137,6 +240,8 @@ def _found(
     heading: str,
     text: str,
     url: str,
+    wordings: list[str],
+    keywords: list[str],
 ) -> Found:
     owners = (("faq", faq), ("article", article), ("document", document), ("page", page))
     kind, item = next((kind, item) for kind, item in owners if item is not None)
@@ -152,6 +257,8 @@ def _found(
         score=float(score),
         vector_score=float(cosine),
         text_score=float(words),
+        wordings=tuple(wordings or ()),
+        keywords=tuple(keywords or ()),
     )
 
 
@@ -164,75 +271,66 @@ def language_of(question: str, default: str | None = None) -> str:
     return Language.RUSSIAN if cyrillic > latin else Language.ENGLISH
 
 
-# The cosine of every passage of the organization, and its words by the index: both are exact.
-SEARCH = r"""
-WITH t AS MATERIALIZED (
-    SELECT id, language, priority, faq_id IS NOT NULL AS is_faq,
-           1 - (embedding <=> %(vector)s::halfvec) AS cosine
-    FROM knowledge_passage
-    WHERE organization_id = %(organization)s AND is_active AND embedder = %(embedder)s
+VISIBLE = """organization_id = %(organization)s AND is_active AND embedder = %(embedder)s
       AND (valid_from IS NULL OR valid_from <= current_date)
-      AND (valid_until IS NULL OR valid_until >= current_date)
-      AND (%(any_category)s OR category_id IS NULL OR category_id = ANY(%(categories)s::bigint[]))
-), totals AS MATERIALIZED (
-    SELECT language, count(*) AS n, ln(1 + (count(*) - 0.5) / 1.5) AS rarest
-    FROM t GROUP BY language
-), words AS MATERIALIZED (
-    SELECT language, word, (quoted || %(own_word)s)::tsquery AS query,
-           (quoted || ':A')::tsquery AS in_heading
+      AND (valid_until IS NULL OR valid_until >= current_date)"""
+IN_CATEGORIES = """
+      AND (category_id IS NULL OR category_id = ANY(%(categories)s::bigint[]))"""
+
+# ts_rank of one word grows with how often it is there: 0.608 for once, 1 for very often; divided by
+# what it is when every wording has the word.
+SEARCH = """
+WITH asked AS MATERIALIZED (
+    SELECT %(vector)s::halfvec AS vector
+), near AS MATERIALIZED (
+    SELECT id, faq_id, is_wording, 1 - (embedding <=> (SELECT vector FROM asked)) AS cosine
+    FROM knowledge_passage
+    WHERE {visible}
+    ORDER BY embedding <=> (SELECT vector FROM asked) LIMIT %(near)s
+), worded AS MATERIALIZED (
+    SELECT id FROM knowledge_passage
+    WHERE search @@ %(rare)s::tsquery AND {visible} LIMIT %(worded)s
+), candidates AS MATERIALIZED (
+    SELECT id, max(cosine) AS nearest
     FROM (
-        SELECT language, word,
-               '''' || replace(replace(word, '\', '\\'), '''', '''''') || '''' AS quoted
-        FROM (
-            SELECT 'ru' AS language, unnest(
-                tsvector_to_array(to_tsvector(%(config_ru)s::regconfig, %(question)s))
-            ) AS word
-            UNION ALL
-            SELECT 'en',
-                   unnest(tsvector_to_array(to_tsvector(%(config_en)s::regconfig, %(question)s)))
-        ) AS lexemes
-    ) AS quoted_lexemes
-), pairs AS MATERIALIZED (
-    SELECT p.id, p.heading_words, w.language, w.word, p.search @@ w.in_heading AS is_in_heading
-    FROM words w
+        SELECT coalesce(entry.id, near.id) AS id, near.cosine
+        FROM near
+        LEFT JOIN knowledge_passage entry
+          ON near.is_wording AND entry.faq_id = near.faq_id AND NOT entry.is_wording
+         AND entry.embedder = %(embedder)s
+        UNION ALL
+        SELECT id, NULL FROM worded
+    ) AS taken
+    GROUP BY id
+), terms AS MATERIALIZED (
+    SELECT own::tsquery AS own, nullif(others, '')::tsquery AS others, weight
+    FROM unnest(%(own)s::text[], %(others)s::text[], %(weights)s::float8[])
+         AS term(own, others, weight)
+), measured AS MATERIALIZED (
+    SELECT p.id, p.language, p.priority, c.nearest,
+           1 - (p.embedding <=> (SELECT vector FROM asked)) AS all_,
+           (
+               SELECT coalesce(sum(weight * greatest(
+                   least(1, ts_rank(
+                       CASE WHEN p.faq_id IS NULL THEN %(in_text)s ELSE %(in_answer)s END::real[],
+                       p.search, terms.own
+                   ) / (1 - 0.608 / (p.wordings + 0.5))),
+                   CASE WHEN p.search @@ terms.others THEN %(other_word)s ELSE 0 END
+               )), 0) FROM terms
+           ) / %(total)s AS words
+    FROM candidates c
     CROSS JOIN LATERAL (
-        SELECT id, heading_words, search FROM knowledge_passage
-        WHERE search @@ w.query AND language = w.language OFFSET 0
+        -- Joined to nothing, the words are unpacked once, and not for every term.
+        SELECT id, language, priority, faq_id, wordings, embedding, search || ''::tsvector AS search
+        FROM knowledge_passage WHERE id = c.id OFFSET 0
     ) AS p
-    JOIN t ON t.id = p.id
-), weights AS MATERIALIZED (
-    SELECT w.language, w.word, s.rarest,
-           ln(1 + (s.n - coalesce(p.n, 0) + 0.5) / (coalesce(p.n, 0) + 0.5))
-           * CASE WHEN p.n IS NULL THEN %(unknown)s ELSE 1 END AS weight
-    FROM words w
-    JOIN totals s ON s.language = w.language
-    LEFT JOIN (SELECT language, word, count(*) AS n FROM pairs GROUP BY language, word) AS p
-      ON p.language = w.language AND p.word = w.word
-), asked AS MATERIALIZED (
-    SELECT language, sum(weight) AS weight FROM weights GROUP BY language
-), cover AS (
-    SELECT p.id, sum(w.weight) / min(a.weight) AS by_text,
-           coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0) / min(a.weight) AS by_heading,
-           coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0) / nullif(
-               coalesce(sum(w.weight) FILTER (WHERE p.is_in_heading), 0)
-               + %(missing)s * min(w.rarest)
-                 * (min(p.heading_words) - count(*) FILTER (WHERE p.is_in_heading)), 0
-           ) AS of_heading
-    FROM pairs p
-    JOIN weights w ON w.language = p.language AND w.word = p.word
-    JOIN asked a ON a.language = p.language
-    GROUP BY p.id
-), scored AS MATERIALIZED (
-    SELECT id, is_wanted, cosine, words,
-           words + %(vectors)s * greatest(cosine, 0) + %(priority)s * (priority - 5) / 5.0 AS score
-    FROM (
-        SELECT t.id, t.language = %(language)s AS is_wanted, t.cosine, t.priority, coalesce(CASE
-            WHEN t.is_faq THEN %(by_text)s * c.by_text + %(by_heading)s * c.by_heading
-                               + %(of_heading)s * coalesce(c.of_heading, 0)
-            ELSE %(by_long_text)s * c.by_text
-        END, 0) AS words
-        FROM t LEFT JOIN cover c ON c.id = t.id
-    ) AS covered
+), scored AS (
+    SELECT id, language = %(language)s AS is_wanted, words, greatest(nearest, all_) AS cosine,
+           (1 - %(trust)s) * words + %(trust)s * (
+               %(nearest)s * greatest(0, greatest(nearest, all_) - %(floor)s)
+               + (1 - %(nearest)s) * greatest(0, all_ - %(floor)s)
+           ) / (1 - %(floor)s) + %(priority)s * (priority - 5) / 5.0 AS score
+    FROM measured
 ), best AS (
     (SELECT * FROM scored WHERE is_wanted ORDER BY score DESC, id LIMIT %(limit)s)
     UNION ALL
@@ -240,9 +338,10 @@ WITH t AS MATERIALIZED (
 )
 SELECT best.id, p.language, least(1, greatest(0, best.score)), best.cosine, best.words,
        p.faq_id, p.article_id, p.document_id, p.page_id, p.heading, p.text,
-       coalesce(article.url, page.url, '')
+       coalesce(article.url, page.url, ''), faq.question || faq.phrasings, faq.keywords
 FROM best
 JOIN knowledge_passage p ON p.id = best.id
+LEFT JOIN knowledge_faqentry faq ON faq.id = p.faq_id
 LEFT JOIN knowledge_article article ON article.id = p.article_id
 LEFT JOIN knowledge_webpage page ON page.id = p.page_id
 ORDER BY best.score DESC, best.id

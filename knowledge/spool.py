@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import struct
 import tempfile
@@ -31,7 +32,7 @@ class Spool:
     def add(self, pieces: Sequence[Piece], vectors: Sequence[Sequence[float]]) -> None:
         """Put pieces behind those that are there."""
         for piece, vector in zip(pieces, vectors, strict=True):
-            line = json.dumps([piece.heading, piece.text, piece.is_answer])
+            line = json.dumps(dataclasses.astuple(piece))
             self._file.write(line.encode() + b"\n" + _VECTOR.pack(*vector))
         self._count += len(pieces)
 
@@ -41,7 +42,11 @@ class Spool:
         for start in range(0, self._count, size):
             pieces, vectors = [], []
             for _number in range(min(size, self._count - start)):
-                pieces.append(Piece(*json.loads(self._file.readline())))
+                heading, text, is_answer, wordings, keywords, is_wording = json.loads(
+                    self._file.readline()
+                )
+                asked = tuple(wordings), tuple(keywords)
+                pieces.append(Piece(heading, text, is_answer, *asked, is_wording))
                 vectors.append(list(_VECTOR.unpack(self._file.read(_VECTOR.size))))
             yield pieces, vectors
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -12,16 +13,21 @@ from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError
-from knowledge import entries, gaps, imports, indexing, site_reading, websites
-from knowledge.models import Import, Knowledge
+from knowledge import entries, gaps, imports, indexing, site_reading, upkeep, websites
+from knowledge.graph import reading
+from knowledge.models import Import, Knowledge, SearchIndex
 
 log = logging.getLogger(__name__)
 
 # A piece that is pending for longer was lost on its way.
 PATIENCE = timedelta(seconds=20)
 MAX_RETRIES = 5
+# Of a kind; sent again at once.
+LOST = 2000
 # A table that takes longer to look through is not what it seems.
 IMPORT_SECONDS = 600
+# What waits to be indexed goes before graphs.
+GRAPH_SECONDS = 15.0
 
 
 @shared_task(name="knowledge.tasks.index", bind=True, max_retries=MAX_RETRIES)
@@ -81,15 +87,34 @@ def index_pending() -> int:
     count = 0
     embedder = ai.embedder().name
     for kind, model in entries.KINDS.items():
-        for item in indexing.outdated(kind, embedder)[:200]:
+        for item in indexing.outdated(kind, embedder)[:2000]:
             entries.index_again(item)
             count += 1
         lost = model.unscoped.filter(
             status=Knowledge.Status.PENDING, updated_at__lt=Now() - PATIENCE
         )
-        for item_id, content_hash in lost.values_list("pk", "content_hash")[:200]:
-            entries.send(kind, item_id, content_hash)
+        pairs = list(lost.order_by("pk").values_list("pk", "content_hash")[:LOST])
+        if kind == "faq":
+            entries.send_many(kind, pairs)
+        else:
+            for item_id, content_hash in pairs:
+                entries.send(kind, item_id, content_hash)
+        count += len(pairs)
+    return count + indexing.change_embedders()
+
+
+@shared_task(name="knowledge.tasks.keep_graphs")
+def keep_graphs() -> int:
+    """Build the graphs of organizations that grew large, and drop those of small ones; how many."""
+    count = 0
+    for index in SearchIndex.unscoped.all():
+        needs = upkeep.needs_graph(index)
+        if needs is not None:
+            upkeep.build_graph(index) if needs else upkeep.drop_graph(index.organization_id)
             count += 1
+    for organization in upkeep.orphans():
+        upkeep.drop_graph(organization)
+        count += 1
     return count
 
 
@@ -123,4 +148,17 @@ def gather_gaps() -> int:
         except AIError as error:
             # The questions wait for the next run; another organization's are as well off.
             log.warning("organization %s: nothing gathered: %s", organization.pk, error.code)
+    return count
+
+
+@shared_task(name="knowledge.tasks.read_graphs")
+def read_graphs() -> int:
+    """Read passages that are new in the knowledge graph, for a short while; how many."""
+    until = time.monotonic() + GRAPH_SECONDS
+    count = 0
+    for organization in reading.waiting():
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        count += reading.read(organization, left)
     return count

@@ -28,6 +28,7 @@ SENTENCES: dict[str, Promise] = {
     ),
     "ai_broken": _("The provider's answer broke off or makes no sense."),
     "ai_refused": _("The provider refuses the request; perhaps the model is not one for chats."),
+    "ai_declined": _("The model declines to answer this."),
     "ai_key_unreadable": _(
         "The stored key cannot be read: ENCRYPTION_KEYS is not what it was sealed with. "
         "Bring that key back, or enter the provider's key again."
@@ -71,6 +72,11 @@ def models_of(agent: Agent, known: Mapping[int, Provider]) -> tuple[Choice, list
         choice(agent.provider_id, agent.model, known),
         [choice(entry["provider"], entry["model"], known) for entry in agent.fallbacks],
     )
+
+
+def are_there() -> bool:
+    """Whether any organization has a provider that may be asked."""
+    return Provider.unscoped.filter(is_active=True).exists()
 
 
 def of(organization: Organization) -> dict[int, Provider]:

@@ -24,6 +24,8 @@ MOST_TRIES = 4
 # make the eleventh visitor wait for the first.
 MOST_CONNECTIONS = 1000
 KEPT_CONNECTIONS = 100
+# On a quiet site an answer need not begin with a handshake.
+KEPT_SECONDS = 50.0
 PIECE = 64 * 1024
 
 
@@ -38,7 +40,7 @@ def _resolved(host: str, port: int) -> list[str]:
     return addresses.checked(host, port, [str(entry[4][0]) for entry in found])
 
 
-async def _resolved_in_time(host: str, port: int) -> list[str]:
+async def resolved_in_time(host: str, port: int) -> list[str]:
     """The same, without holding up the loop; a resolver that hangs is left behind."""
     thread = ThreadPoolExecutor(1, thread_name_prefix="resolver")
     try:
@@ -90,7 +92,7 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
         socket_options: SocketOptions = None,
     ) -> httpcore2.AsyncNetworkStream:
         trouble: Exception = Refused("no_such_host")
-        found = await _resolved_in_time(host.lower().removesuffix("."), port)
+        found = await resolved_in_time(host.lower().removesuffix("."), port)
         for address in found[:MOST_TRIES]:
             try:
                 return await self._inner.connect_tcp(
@@ -102,7 +104,7 @@ class AsyncBackend(httpcore2.AsyncNetworkBackend):
 
 
 @cache
-def _tls() -> SSLContext:
+def tls() -> SSLContext:
     """Certificates as the system trusts them; names are checked."""
     return httpx2.create_ssl_context()
 
@@ -111,10 +113,10 @@ class Transport(httpx2.HTTPTransport):
     """httpx's own transport over guarded connections."""
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(verify=_tls())
+        super().__init__(verify=tls())
         self._max_bytes = max_bytes
         # httpx has no parameter for the network below it.
-        self._pool = httpcore2.ConnectionPool(ssl_context=_tls(), network_backend=Backend())
+        self._pool = httpcore2.ConnectionPool(ssl_context=tls(), network_backend=Backend())
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         addresses.check(request.url)
@@ -132,10 +134,10 @@ class AsyncTransport(httpx2.AsyncHTTPTransport):
     """The same for an event loop."""
 
     def __init__(self, max_bytes: int) -> None:
-        super().__init__(verify=_tls())
+        super().__init__(verify=tls())
         self._max_bytes = max_bytes
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=_tls(),
+            ssl_context=tls(),
             max_connections=MOST_CONNECTIONS,
             max_keepalive_connections=KEPT_CONNECTIONS,
             network_backend=AsyncBackend(),
@@ -143,14 +145,18 @@ class AsyncTransport(httpx2.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         addresses.check(request.url)
-        response = await super().handle_async_request(request)
-        try:
-            meter = Meter(response.headers, self._max_bytes)
-        except Refused:
-            await response.aclose()
-            raise
-        stream = cast(httpx2.AsyncByteStream, response.stream)
-        return _unpacked(response, AsyncMetered(stream, meter))
+        return await bounded(await super().handle_async_request(request), self._max_bytes)
+
+
+async def bounded(response: httpx2.Response, max_bytes: int) -> httpx2.Response:
+    """The response unpacked, and refused where it is too large; raises Refused."""
+    try:
+        meter = Meter(response.headers, max_bytes)
+    except Refused:
+        await response.aclose()
+        raise
+    stream = cast(httpx2.AsyncByteStream, response.stream)
+    return _unpacked(response, AsyncMetered(stream, meter))
 
 
 def _unpacked(

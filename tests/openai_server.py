@@ -11,12 +11,14 @@ import asyncio
 import base64
 import hashlib
 import json
+import math
 import random
 import re
 import ssl
 import struct
 import threading
 import time
+import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +26,9 @@ from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
+
+from ai.concepts import concepts
+from ai.words import STOP_WORDS, stem, words
 
 HOSTILE = [
     "<script>alert(1)</script> ",
@@ -80,6 +85,8 @@ MODES = {
     "fake-plain": "refuses response_format, and puts its JSON between words",
     "fake-wrong-once": "its first JSON follows no schema; the second, when told so, does",
     "fake-wrong": "its JSON never follows the schema",
+    "fake-schema": "answers what its schema wants: a passage's heading as the only entity",
+    "fake-refusal": "declines where a schema is wanted",
     "fake-<ttft ms>-<tokens a second>-<tokens>": "a paced stream of numbered words",
 }
 # As OpenRouter lists them: of one token, in dollars.
@@ -285,6 +292,8 @@ class OpenAIServer:
             await response.write(b"data: [DONE]\n\n")
             await response.write_eof()
             return response
+        if mode == "fake-refusal":
+            await send({"refusal": "I cannot help with that."})
         async for piece in self._pieces(body):
             await send({"content": piece})
             count += 1
@@ -341,7 +350,9 @@ class OpenAIServer:
         data = []
         # In any order: the index counts.
         for index, text in reversed(list(enumerate(texts))):
-            vector: Any = vector_of(text, size)
+            vector: Any = (
+                meaning_of(text) if body["model"] == "embed-meaning" else vector_of(text, size)
+            )
             if body.get("encoding_format") == "base64":
                 vector = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode()
             data.append({"object": "embedding", "index": index, "embedding": vector})
@@ -349,6 +360,25 @@ class OpenAIServer:
         return web.json_response(
             {"object": "list", "data": data, "model": body["model"], "usage": usage}
         )
+
+
+def meaning_of(text: str) -> list[float]:
+    """A stand-in for a sentence model: 384 numbers that depend on stems and meanings.
+
+    No model is in it: like one it brings words of one meaning together and slips apart, and like
+    many it gives any two texts a cosine well above nothing.
+    """
+    vector = [0.0] * 384
+    for word in words(text):
+        root = stem(word)
+        meanings = concepts(root)
+        scale = 0.35 if word in STOP_WORDS else 1.0
+        features = [(f"s{root}", 1.0), *((f"m{one}", 1.4 / len(meanings)) for one in meanings)]
+        for name, weight in features:
+            place = zlib.crc32(name.encode())
+            vector[place % 384] += scale * weight * (1 if place & 1 << 16 else -1)
+    length = math.sqrt(sum(x * x for x in vector)) or 1.0
+    return [x / length + 0.8 / math.sqrt(384) for x in vector]
 
 
 def vector_of(text: str, size: int) -> list[float]:
@@ -364,6 +394,8 @@ def _words(body: dict[str, Any]) -> list[str]:
         return HOSTILE
     if asked_for := re.search(r"<schema>\n(.*)\n</schema>", system_of(body)):
         return re.findall(r"\S+\s*", _structured(body, json.loads(asked_for[1])))
+    if body["model"] in ("fake-schema", "fake-plain"):
+        return [_fitting(body["messages"][-1]["content"])]
     last = body["messages"][-1]
     if body["model"] == "fake-tools" and last["role"] == "tool":
         return re.findall(r"\S+\s*", str(last["content"]))
@@ -382,6 +414,23 @@ def _words(body: dict[str, Any]) -> list[str]:
     if not text:
         text = "Этого я не знаю." if russian else "I do not know that."
     return re.findall(r"\S+\s*", text)
+
+
+def _fitting(asked: str) -> str:
+    """The answer that `knowledge.graph.asking` wants."""
+    passages = re.findall(r'<passage number="(\d+)">\n(.*)\n', asked)
+    return json.dumps(
+        {
+            "passages": [
+                {
+                    "number": int(number),
+                    "entities": [{"name": heading[:100], "kind": "event"}],
+                    "relations": [],
+                }
+                for number, heading in passages
+            ]
+        }
+    )
 
 
 def _refused(status: int, message: str, **headers: str) -> web.Response:

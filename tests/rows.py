@@ -38,14 +38,20 @@ from knowledge.models import (
     Category,
     ContextEntry,
     Document,
+    Entity,
     FAQEntry,
     Import,
     ImportRow,
+    Mention,
     Passage,
+    Reading,
+    Relation,
     Revision,
+    SearchIndex,
     Suggestion,
     WebPage,
     WebSource,
+    Word,
 )
 from operators.models import Availability
 from organizations.models import (
@@ -158,6 +164,15 @@ def fill(house: House) -> Rows:
         embedder=word,
         embedding=[0.0] * 1024,
     )
+    # The demo's indexing has made one already.
+    SearchIndex.unscoped.filter(organization=house.organization).delete()
+    add(SearchIndex, embedder=word)
+    add(Word, word=word, passages=1)
+    entity = add(Entity, name=word, key=word, kind="name")
+    place = {"passage": rows[Passage], "organization": house.organization}
+    rows[Mention] = Mention.unscoped.create(entity=entity, **place)
+    rows[Reading] = Reading.unscoped.create(digest=word, reader=word, **place)
+    rows[Relation] = Relation.unscoped.create(source=entity, target=entity, label=word, **place)
     add(ContextEntry, key=word, value=word, category=word, agent=house.agent)
     add(Availability, member=house.operator)
 

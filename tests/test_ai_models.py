@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -11,6 +12,8 @@ from dataclasses import replace
 import pytest
 from pytest_django import Settings
 
+import ai
+from ai import openai_compatible
 from ai.builtin_embedder import BuiltinEmbedder
 from ai.fallback import FallbackModel
 from ai.interface import (
@@ -28,6 +31,8 @@ from ai.knowledge_only import KnowledgeModel
 from ai.openai_compatible import OpenAIModel, close_clients
 from ai.openai_embedder import OpenAIEmbedder
 from ai.scripted import ScriptedModel
+from outgoing import Refused, streaming
+from tests.hostile_site import Resolver
 from tests.openai_server import OpenAIServer, Play, vector_of
 
 SYSTEM = 'Rules.\n<source number="1">\nHow to pay?\nBy card or in cash.\n</source>'
@@ -138,6 +143,102 @@ def test_address_of_a_guarded_model_is_checked() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://10.0.0.1/v1", "address_private"),
+        ("http://[::1]/v1", "address_loopback"),
+        ("http://[::ffff:127.0.0.1]/v1", "address_embedded"),
+        ("http://169.254.169.254/v1", "address_link_local"),
+        ("http://127.1/v1", "odd_address"),
+        ("http://2130706433/v1", "odd_address"),
+        ("http://0x7f.0.0.1/v1", "odd_address"),
+        ("http://localhost/v1", "local_name"),
+        ("http://inside.example/v1", "address_private"),
+        ("http://inside.example./v1", "address_private"),
+        ("http://mixed.example/v1", "address_private"),
+        ("https://user:word@site.example/v1", "user_info"),
+        ("http://site.example:22/v1", "port"),
+    ],
+)
+def test_hostile_address_of_a_guarded_model_is_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str, reason: str
+) -> None:
+    names = {
+        "inside.example": [["10.1.2.3"]],
+        "mixed.example": [["93.184.216.34", "192.168.0.1"]],
+        "site.example": [["93.184.216.34"]],
+    }
+    monkeypatch.setattr(socket, "getaddrinfo", Resolver(names))
+    with pytest.raises(AIError) as failed:
+        hear(OpenAIModel("fake", Connection(base_url=url, timeout=5)))
+    assert (failed.value.code, failed.value.reason) == ("ai_address", reason)
+
+
+def test_name_of_a_guarded_model_is_resolved_once(
+    server: OpenAIServer, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    """A name that means something else the second time is not asked a second time."""
+    resolver = Resolver({"rebinding.example": [["127.0.0.1"], ["10.0.0.1"]]})
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    settings.OUTGOING_ALLOWED = [f"rebinding.example:{server.port}"]
+    named = Connection(base_url=f"http://rebinding.example:{server.port}/v1", timeout=5)
+    assert text(hear(OpenAIModel("fake", named))) == "By card or in cash."
+    assert resolver.asked == ["rebinding.example"]
+    assert server.headers[-1]["Host"] == f"rebinding.example:{server.port}"
+
+
+def test_guarded_connection_is_checked_where_it_is_made() -> None:
+    """Whatever the client takes for a number, no socket is opened to it unchecked."""
+
+    async def ask(url: str) -> None:
+        async with streaming.session() as session:
+            await session.get(url)
+
+    for url in ("http://127.0.0.1/", "http://[::1]/", "http://10.0.0.1:80/"):
+        with pytest.raises(Refused) as refused:
+            asyncio.run(ask(url))
+        assert refused.value.code.startswith("address_")
+
+
+def test_guarded_model_follows_no_redirect(server: OpenAIServer, settings: Settings) -> None:
+    settings.OUTGOING_ALLOWED = [f"127.0.0.1:{server.port}"]
+    elsewhere = server.base_url.replace("/v1", "/elsewhere")
+    before = len(server.requests)
+    with pytest.raises(AIError) as failed:
+        hear(OpenAIModel("fake", Connection(base_url=elsewhere)))
+    assert failed.value.code == "ai_not_compatible"
+    assert len(server.requests) == before
+
+
+def test_guarded_models_share_a_connection(server: OpenAIServer, settings: Settings) -> None:
+    settings.OUTGOING_ALLOWED = [f"127.0.0.1:{server.port}"]
+    guarded = OpenAIModel("fake", Connection(base_url=server.base_url))
+
+    async def listen() -> None:
+        server.peers.clear()
+        for _ in range(3):
+            async with aclosing(guarded.stream(REQUEST)) as deltas:
+                assert text([delta async for delta in deltas]) == "By card or in cash."
+        await close_clients()
+
+    asyncio.run(listen())
+    assert len(server.peers) == 1
+
+
+def test_workers_are_warm_where_only_owners_have_providers(settings: Settings) -> None:
+    settings.OPENAI_API_KEY = settings.OPENAI_BASE_URL = ""
+
+    async def made(has_providers: bool) -> int:
+        await ai.warm_up(has_providers)
+        try:
+            return len(openai_compatible._clients.get(asyncio.get_running_loop(), {}))
+        finally:
+            await close_clients()
+
+    assert [asyncio.run(made(there)) for there in (False, True)] == [0, 1]
+
+
+@pytest.mark.parametrize(
     ("name", "code"),
     [("fake-quota", "ai_quota"), ("fake-402", "ai_quota"), ("fake-odd", "ai_broken")],
 )
@@ -179,6 +280,12 @@ def test_providers_dialect_is_learnt(server: OpenAIServer, name: str) -> None:
     options = server.requests[-1]
     assert ("stream_options" in options) == (name == "fake-new")
     assert ("max_completion_tokens" in options) == (name == "fake-new")
+
+
+def test_model_that_declines_has_its_code(server: OpenAIServer) -> None:
+    with pytest.raises(AIError) as failed:
+        hear(model(server, "fake-refusal"))
+    assert (failed.value.code, failed.value.retryable) == ("ai_declined", False)
 
 
 def test_hostile_answer_is_only_text(server: OpenAIServer) -> None:

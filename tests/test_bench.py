@@ -23,10 +23,12 @@ ROWS = {
     "first_token": ["direct, aiohttp", "direct, the SDK", "ours", "naive"],
     "streams": ["ours"],
     "ack": ["bare transaction", "bare echo, 6 sockets", "ours, 6 sockets", "50 answers at once"],
-    "search": ["HNSW over all", "vectors alone, exact, in 20 passages", "search(), in 40 passages"],
+    "search": ["graph over all", "exact scan of vectors, in 20", "search(), in 40 passages"],
     "growth": ["say a message", "restore a chat", "search one's own passages"],
     "imports": ["20 rows of csv", "20 rows of xlsx", "20 rows of json"],
+    "retrieval": ["character TF-IDF", "built-in embedder: hybrid", "protocol: vectors alone"],
     "widget": ["loader, on every page", "together"],
+    "graph": ["the search, 5 at most", "below the cut-off", "and 2 neighbours"],
     "documents": ["PDF of 3 pages", "text of 0.0572 MB", "table of 10 questions"],
 }
 

@@ -117,7 +117,9 @@ def test_make_has_every_command_of_run() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony is not None
     listed = commands.parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
-    assert set(phony[1].split()) == set(listed or ())
+    # Single benches have short names of their own.
+    names = {name for name in phony[1].split() if not name.startswith("bench-")}
+    assert names == set(listed or ())
 
 
 @pytest.mark.parametrize("name", checks.CHECKS)

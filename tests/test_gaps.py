@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Sum
 
 import ai
-from ai.interface import AIError
+from ai.interface import AIError, Embedder
 from ai.scripted import ScriptedModel
 from chat import assistant, lessons, visitor
 from chat.deltas import DeltaPipe
@@ -238,7 +238,7 @@ def test_another_embedder_gathers_into_the_same_suggestion(
     [first] = gather(acme)
     old = ai.embedder()
 
-    class Other:
+    class Other(Embedder):
         name, dimensions = "other", 1024
 
         def embed(self, texts: Any) -> list[list[float]]:

@@ -60,6 +60,9 @@ ADMIN_FOR_ALL = {
     # Agents to talk with: tests/test_playground.py walks it.
     "chat_playground",
     "chat_playground_ask",
+    # tests/test_knowledge_graph.py walks these.
+    "knowledge_graph",
+    "knowledge_graph_state",
 }
 REFUSED = {302, 403, 404}
 

@@ -101,6 +101,7 @@ class MeddlingEmbedder(Embedder):
     """Has something happen while it works."""
 
     dimensions = 1024
+    trust = 0.5
 
     def __init__(self, meanwhile: Callable[[], None]) -> None:
         self.own = ai.embedder()
@@ -199,7 +200,7 @@ def test_piece_lost_on_its_way_is_sent_again(
     assert tasks.index_pending() == 0
     FAQEntry.unscoped.filter(pk=entry.pk).update(updated_at="2026-01-01T00:00Z")
     assert tasks.index_pending() == 1
-    assert sent == [(entries.TASK, ["faq", entry.pk, entry.content_hash])]
+    assert sent == [(entries.TASK_MANY, ["faq", [(entry.pk, entry.content_hash)]])]
 
 
 def test_passages_of_another_embedder_are_made_anew_and_not_compared(
@@ -209,11 +210,18 @@ def test_passages_of_another_embedder_are_made_anew_and_not_compared(
     other = MeddlingEmbedder(lambda: None)
     other.name = "other"
     monkeypatch.setattr(ai, "embedder", lambda: other)
-    assert titles(acme, "Will I get a refund?") == []
+    # The old vectors serve until all are made anew.
+    assert titles(acme, "Will I get a refund?") == [entry.question]
     assert tasks.index_pending() == 1
     entry.refresh_from_db()
     assert entry.status == Knowledge.Status.PENDING
+    assert indexing.change_embedders() == 0
     indexing.index("faq", entry.pk, entry.content_hash)
+    names = Passage.objects.of(acme.organization).values_list("embedder", flat=True)
+    assert sorted(names) == ["builtin-3", "other"]
+    assert titles(acme, "Will I get a refund?") == [entry.question]
+    assert indexing.change_embedders() == 1
+    assert list(names.all()) == ["other"]
     assert titles(acme, "Will I get a refund?") == [entry.question]
 
 

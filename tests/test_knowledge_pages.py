@@ -260,7 +260,13 @@ def test_trying_a_question_shows_what_is_found_and_said(acme: House) -> None:
     )
     assert page.context["trial"].result.is_sure
     [row, *_rest] = page.context["rows"]
-    assert (row["found"].item_id, row["words"]) == (entry.pk, "pay")
+    assert row["found"].item_id == entry.pk
+    assert [(one["place"], [word for word, _share in one["words"]]) for one in row["words"]] == [
+        ("asked", ["pay"])
+    ]
+    why = row["why"]
+    assert why.by_words + why.by_vectors + why.by_priority == pytest.approx(row["found"].score)
+    assert "The first one is a sure match" in page.text
     assert "<strong>card</strong>" in page.text
     assert f"{row['found'].score:.2f}" in page.text
     assert not Message.unscoped.exists(), "nothing is kept"
@@ -270,8 +276,38 @@ def test_trying_an_unknown_question_shows_what_is_near(acme: House) -> None:
     teach(acme, "How can I pay?", "By card.")
     page = client_of(acme.owner).get(reverse("admin:knowledge_try"), {"question": "Any boats?"})
     assert page.context["rows"] == []
-    assert [passage.heading for passage in page.context["unused"]] == ["How can I pay?"]
+    assert [row["found"].title for row in page.context["unused"]] == ["How can I pay?"]
+    assert "not used: below the cut-off" in page.text
     assert "I do not know that" in page.text
+
+
+def test_trying_a_question_tells_why_each_was_found(acme: House) -> None:
+    entry = teach(acme, "Do you have tours on Sunday?", "At noon.")
+    FAQEntry.unscoped.filter(pk=entry.pk).update(phrasings=["Sunday excursions?"], priority=9)
+    entry.refresh_from_db()
+    entries.save(entry)
+    indexing.index("faq", entry.pk, entry.content_hash)
+    page = client_of(acme.owner).get(
+        reverse("admin:knowledge_try"), {"question": "excrusions on Saturday"}
+    )
+    [row] = page.context["rows"] + page.context["unused"]
+    places = {one["place"]: [word for word, _share in one["words"]] for one in row["words"]}
+    assert places == {"asked": ["excrusions"], "missing": ["saturday"]}
+    assert "excrusions → excurs" in page.text
+    assert row["why"].wording == "Sunday excursions?"
+    assert row["why"].by_priority > 0
+    assert not page.context["trial"].result.is_sure
+    assert "no wording of the entry does" in page.text or "does not know" in page.text
+
+
+def test_entry_in_another_language_tells_so(acme: House) -> None:
+    teach(acme, "Wi-Fi Matryoshka", "Yes.")
+    page = client_of(acme.owner).get(
+        reverse("admin:knowledge_try"), {"question": "есть ли у вас Wi-Fi Matryoshka вечером?"}
+    )
+    [row] = page.context["rows"] + page.context["unused"]
+    assert not row["why"].is_wanted
+    assert "in another language" in page.text
 
 
 def test_trying_a_follow_up_shows_how_it_is_understood(acme: House) -> None:

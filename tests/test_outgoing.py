@@ -322,14 +322,14 @@ def test_a_hanging_resolver_does_not_hold_up_the_loop(
 def ask_over_tls(world: World, tls: Any, trusted: Path, monkeypatch: Any, settings: Any) -> Any:
     """Ask a site with this certificate by the name `site.example`, trusting one authority."""
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
-    transport._tls.cache_clear()
+    transport.tls.cache_clear()
     try:
         with HostileSite(tls=tls) as site:
             settings.OUTGOING_ALLOWED = [f"127.0.0.1:{site.port}"]
             answer = outgoing.fetch(f"https://site.example:{site.port}/page")
             return answer, site
     finally:
-        transport._tls.cache_clear()
+        transport.tls.cache_clear()
 
 
 def test_trusted_certificate_is_checked_by_name(

@@ -1,6 +1,7 @@
 """The ASGI application: HTTP to Django, sockets to their consumers."""
 
 import os
+from typing import cast
 
 from django.core.asgi import get_asgi_application
 
@@ -9,7 +10,11 @@ django_application = get_asgi_application()
 
 # Only after the apps are loaded: consumers import models.
 from channels.routing import ProtocolTypeRouter  # noqa: E402
+from django.urls import reverse  # noqa: E402
 
+from webassistant.bodies import BoundedBodies  # noqa: E402
+from webassistant.security import Application  # noqa: E402
 from webassistant.urls import websockets  # noqa: E402
 
-application = ProtocolTypeRouter({"http": django_application, "websocket": websockets})
+web = BoundedBodies(cast(Application, django_application), files_below=reverse("admin:index"))
+application = ProtocolTypeRouter({"http": web, "websocket": websockets})

@@ -199,7 +199,9 @@ CELERY_BEAT_SCHEDULE = {
     "learn": {"task": "chat.tasks.learn", "schedule": 20.0},
     "remember": {"task": "chat.tasks.remember", "schedule": 60.0},
     "resume-tests": {"task": "chat.tasks.resume_tests", "schedule": 15.0},
+    "read-graphs": {"task": "knowledge.tasks.read_graphs", "schedule": 30.0},
     "gather-gaps": {"task": "knowledge.tasks.gather_gaps", "schedule": 30.0},
+    "keep-graphs": {"task": "knowledge.tasks.keep_graphs", "schedule": 300.0},
 }
 
 # --- models -----------------------------------------------------------------------------------
@@ -218,6 +220,8 @@ OPENAI_EMBEDDING_DIMENSIONS = env.bool("OPENAI_EMBEDDING_DIMENSIONS", default=Tr
 AI_DAILY_TOKENS = env.int("AI_DAILY_TOKENS", default=0)
 AI_DAILY_COST = env.float("AI_DAILY_COST", default=0)
 AI_CURRENCY = env.str("AI_CURRENCY", default="USD")
+# Passages that a model reads for the knowledge graph in a day, for each organization.
+GRAPH_PASSAGES_PER_DAY = env.int("GRAPH_PASSAGES_PER_DAY", default=2000)
 KNOWLEDGE_STREAM_DELAY = env.float("KNOWLEDGE_STREAM_DELAY", default=0.02)
 
 # --- requests that go out -------------------------------------------------------------------

@@ -98,6 +98,9 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Gaps"), "lightbulb", "knowledge", "suggestion"),
                     page(_("Try a question"), "search", "knowledge_try", "knowledge.view_passage"),
                     page(
+                        _("Knowledge graph"), "graph_3", "knowledge_graph", "knowledge.view_passage"
+                    ),
+                    page(
                         _("Popular answers"),
                         "trending_up",
                         "knowledge_popular",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -23,13 +22,45 @@ import ai
 from ai.interface import AIError, ChatRequest
 from chat import followups, plans, prompts
 from chat.followups import FollowUp
-from knowledge import clusters, gaps, markdown, retrieval
+from knowledge import explanations, markdown, retrieval
+from knowledge.explanations import Why
 from knowledge.models import ContextEntry
+from knowledge.retrieval import Doubt
+from knowledge.sameness import Difference
 from organizations import access, providers
 from organizations.models import Agent, Language, Organization
 
 MODEL_SECONDS = 30.0
 LONGEST = retrieval.LONGEST_QUESTION
+# So many passages are shown that were not good enough.
+UNUSED = 5
+PLACES = {
+    "asked": _("asked here too"),
+    "other": _("another word for it"),
+    "text": _("in the text"),
+    "": _("missing"),
+}
+DOUBTS = {
+    Doubt.NOTHING: _("Nothing reaches the cut-off: the assistant says that it does not know."),
+    Doubt.NO_ENTRY: _("Not given word for word: only entries of questions and answers are."),
+    Doubt.LOW: _("Not given word for word: the score is too low for that."),
+    Doubt.RIVAL: _("Not given word for word: another entry answers nearly as well."),
+    Difference.NEGATION: _(
+        "Not given word for word: something is denied in the question or in the entry, "
+        "but not in both."
+    ),
+    Difference.ASKS_ELSE: _(
+        "Not given word for word: the two ask for different things (where, when, why, who)."
+    ),
+    Difference.NUMBERS: _("Not given word for word: the numbers differ."),
+    Difference.MORE: _(
+        "Not given word for word: the question says something that no wording of the entry does. "
+        "If it asks the same, add it to the entry as another wording."
+    ),
+    Difference.LESS: _(
+        "Not given word for word: the entry is about something narrower than the question."
+    ),
+}
 
 
 class TrialForm(forms.Form):
@@ -84,17 +115,16 @@ def page(request: HttpRequest) -> HttpResponse:
 def _tried(organization: Organization, asked: dict[str, Any], with_model: bool) -> dict[str, Any]:
     agent: Agent | None = asked["agent"]
     trial = search(organization, asked["question"], asked["before"], agent)
-    found = trial.result.sources
-    used = {one.passage_id for one in found}
-    near = gaps.nearest_passages(organization, trial.understood or trial.question, 8)
-    words = clusters.words(trial.understood or trial.question)
+    found, trace = trial.result.sources, trial.result.trace
+    rows = [_row(why) for why in explanations.explain(organization, trial.result)]
     shown: dict[str, Any] = {
         "trial": trial,
         "language_name": dict(Language.choices).get(trial.language, trial.language),
-        "cut_off": getattr(retrieval, "CUT_OFF", None),
-        "sure": getattr(retrieval, "SURE", None),
-        "rows": [_row(one, words) for one in found],
-        "unused": [one for one in near if one.pk not in used][:3],
+        "cut_off": trace.cut_off if trace else retrieval.CUT_OFF,
+        "mended": trace.asked.mended if trace else (),
+        "doubt": DOUBTS[trace.doubt] if trace and trace.doubt else "",
+        "rows": [row for row in rows if row["why"].is_used],
+        "unused": [row for row in rows if not row["why"].is_used][:UNUSED],
         "said": _shown_words(_alone(found)),
     }
     if with_model and ai.has_model():
@@ -134,7 +164,7 @@ def search(
     return Trial(
         question=question,
         understood=understood,
-        language=retrieval.language_of(understood or question, language),
+        language=result.trace.language if result.trace else str(language),
         result=result,
         milliseconds=_milliseconds(began),
     )
@@ -144,16 +174,27 @@ def _milliseconds(began: float) -> int:
     return round((time.monotonic() - began) * 1000)
 
 
-def _row(one: retrieval.Found, asked: frozenset[str]) -> dict[str, Any]:
-    """A found passage with the words it shares with the question, and the way to its piece."""
-    model = {"page": "webpage", "faq": "faqentry"}.get(one.kind, one.kind)
+def _row(why: Why) -> dict[str, Any]:
+    """A found passage, the question's words by where it has them, and the way to its piece."""
+    model = {"page": "webpage", "faq": "faqentry"}.get(why.found.kind, why.found.kind)
     try:
-        address = reverse(f"admin:knowledge_{model}_change", args=[one.item_id])
+        address = reverse(f"admin:knowledge_{model}_change", args=[why.found.item_id])
     except NoReverseMatch:
         address = ""
-    said = re.findall(r"\w+", f"{one.title} {one.text}".lower())
-    words = [word for word in dict.fromkeys(said) if clusters.words(word) & asked]
-    return {"found": one, "address": address, "words": ", ".join(words[:12])}
+    words = [
+        {
+            "label": label,
+            "place": place or "missing",
+            "words": [(one.word, one.share * 100) for one in why.words if one.place == place],
+        }
+        for place, label in PLACES.items()
+    ]
+    return {
+        "found": why.found,
+        "why": why,
+        "address": address,
+        "words": [one for one in words if one["words"]],
+    }
 
 
 def _alone(found: tuple[retrieval.Found, ...]) -> str:

@@ -3,6 +3,7 @@
 from knowledge.admin import (
     categories,
     checkup,
+    graph,
     imports,
     pieces,
     popular,
@@ -10,4 +11,4 @@ from knowledge.admin import (
     web,
 )
 
-__all__ = ["categories", "checkup", "imports", "pieces", "popular", "suggestions", "web"]
+__all__ = ["categories", "checkup", "graph", "imports", "pieces", "popular", "suggestions", "web"]

@@ -134,7 +134,9 @@ class KnowledgeAdmin(ScopedAdmin):
         """What the text became, which is what is searched."""
         passages = Passage.unscoped.none()
         if item.pk:
-            own = Passage.objects.of(item.organization).filter(**{entries.kind_of(item): item})
+            own = Passage.objects.of(item.organization).filter(
+                **{entries.kind_of(item): item}, is_wording=False
+            )
             passages = own.order_by("position")
         shown = list(passages.only("heading", "text")[:SHOWN])
         context = {

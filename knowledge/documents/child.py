@@ -9,25 +9,16 @@ from __future__ import annotations
 import json
 import logging
 import os
-import resource
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
+from knowledge.confined import limit_itself
 from knowledge.documents.blocks import Block, Unreadable
 
 # Room for the interpreter, a parser, and what a large but honest file needs.
 MEMORY_BYTES = 400 * 1024 * 1024
 CPU_SECONDS = 300
-
-
-def limit_itself() -> None:
-    """Take no more than our share of the machine, whatever is in the file."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
 
 def parser_of(kind: str) -> Callable[[BinaryIO], Iterator[Block]]:
@@ -68,7 +59,7 @@ def lines(kind: str, file: BinaryIO) -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     """The command line."""
-    limit_itself()
+    limit_itself(MEMORY_BYTES, CPU_SECONDS)
     # Parsers complain in words of the file.
     logging.disable()
     with open(0, "rb", closefd=False) as file:

@@ -11,15 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
-from pathlib import Path
 from typing import IO, BinaryIO, cast
 
+from knowledge.confined import START
 from knowledge.documents import kinds
 from knowledge.documents.blocks import Block, Unreadable
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[2]
 # No page and no part of a file takes an honest parser so long.
 SILENCE_SECONDS = 60.0
 CHUNK = 256 * 1024
@@ -36,8 +35,7 @@ def read(file: BinaryIO, name: str, largest: int) -> Generator[Block, None, None
         stdin=file.fileno(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-        env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+        **START,
     )
     try:
         yield from _blocks(child)

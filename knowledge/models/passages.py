@@ -48,10 +48,13 @@ class Passage(OrganizationOwned):
     valid_until = models.DateField(_("valid until"), null=True, blank=True)
     embedder = models.CharField(_("embedded by"), max_length=120)
     embedding = HalfVectorField(dimensions=DIMENSIONS)
-    # The stems of heading (weight A) and text (B), and `@<organization id>`, which no text gives:
-    # one look into the index finds a word inside one organization.
+    # One way to ask an entry, found by its vector only. The entry's first passage stands for all
+    # of them: the words of every wording, and the mean of their vectors.
+    is_wording = models.BooleanField(default=False)
+    wordings = models.PositiveSmallIntegerField(default=1)
+    # The stems of what is asked (weight A) and of the text (B), and `@<organization id>`, which no
+    # text gives: one look into the index finds a word inside one organization.
     search = SearchVectorField()
-    heading_words = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         verbose_name = _("passage")
@@ -67,6 +70,46 @@ class Passage(OrganizationOwned):
 
     def __str__(self) -> str:
         return self.heading or self.text[:60]
+
+
+class Word(OrganizationOwned):
+    """In how many passages of an organization a stem is; a trigger of the database counts."""
+
+    # The collation lets the index find words by their beginning.
+    word = models.CharField(max_length=300, db_collation="C")
+    passages = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("word")
+        verbose_name_plural = _("words")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "word"], name="word_counted_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.word
+
+
+class SearchIndex(OrganizationOwned):
+    """What the search of an organization goes by; see `knowledge.upkeep`."""
+
+    # All passages have a vector of this embedder.
+    embedder = models.CharField(max_length=120)
+    # The cosine of two passages that have nothing to do with each other.
+    floor = models.FloatField(default=0.0)
+    # How many passages there were when the floor was measured.
+    passages = models.PositiveIntegerField(default=0)
+    has_graph = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("search index")
+        verbose_name_plural = _("search indexes")
+        constraints = [
+            models.UniqueConstraint(fields=["organization"], name="search_index_of_organization")
+        ]
+
+    def __str__(self) -> str:
+        return self.embedder
 
 
 class ContextEntry(OrganizationOwned):

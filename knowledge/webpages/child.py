@@ -8,21 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-import resource
 import sys
 from typing import Any
 
+from knowledge.confined import limit_itself
+
 MEMORY_BYTES = 512 * 1024 * 1024
 CPU_SECONDS = 10
-
-
-def limit_itself() -> None:
-    """Take no more than our share of the machine, whatever comes."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 2))
-    if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
 
 def said(kind: str, data: bytes) -> dict[str, Any]:
@@ -49,7 +41,7 @@ def said(kind: str, data: bytes) -> dict[str, Any]:
 
 def main() -> None:
     """The command line."""
-    limit_itself()
+    limit_itself(MEMORY_BYTES, CPU_SECONDS)
     logging.disable()
     answer = json.dumps(said(sys.argv[1], sys.stdin.buffer.read()))
     sys.stdout.write(answer)

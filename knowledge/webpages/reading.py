@@ -5,18 +5,17 @@ from __future__ import annotations
 import codecs
 import json
 import logging
-import os
 import re
 import subprocess
 import sys
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from knowledge.confined import START
 
 log = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30
 _META = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([a-zA-Z0-9_:.-]{2,40})", re.I)
 
@@ -87,10 +86,9 @@ def _asked(kind: str, data: bytes) -> dict[str, Any]:
             input=data,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=ROOT,
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
             timeout=SECONDS,
             check=False,
+            **START,
         )
     except subprocess.TimeoutExpired:
         raise Unreadable("too_heavy") from None

@@ -33,6 +33,11 @@ def _backends() -> list[Any]:
 class Organization(models.Model):
     """The tenant: everything below belongs to exactly one."""
 
+    class Graph(models.TextChoices):
+        AUTO = "auto", _("By the model, where there is one; by rule otherwise")
+        RULES = "rules", _("By rule only")
+        OFF = "off", _("Not at all")
+
     name = models.CharField(_("name"), max_length=100)
     slug = models.SlugField(_("short name"), max_length=50, unique=True)
     currency = models.CharField(
@@ -50,6 +55,13 @@ class Organization(models.Model):
         _("tokens a month"), null=True, blank=True, help_text=_("Empty: no limit.")
     )
     monthly_cost = LimitField(_("money a month"), help_text=_("Empty: no limit."))
+    # Set on the page of the knowledge graph.
+    graph = models.CharField(
+        _("knowledge graph"), max_length=8, choices=Graph, default=Graph.AUTO, db_default=Graph.AUTO
+    )
+    brings_related = models.BooleanField(
+        _("related passages are brought into answers"), default=True, db_default=True
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
