@@ -42,7 +42,8 @@ NEAR = (
 )
 GLOBAL = "SELECT id FROM bench_vectors ORDER BY embedding <=> %s::halfvec LIMIT %s"
 WORDS = (
-    "SELECT id FROM knowledge_passage WHERE search @@ %s::tsquery AND organization_id = %s LIMIT %s"
+    "SELECT id FROM knowledge_passage WHERE search @@ %s::tsquery AND organization_id + 0 = %s "
+    "LIMIT %s"
 )
 
 
