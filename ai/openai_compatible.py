@@ -153,7 +153,7 @@ class OpenAIModel(ChatModel):
         if request.top_p is not None and "top_p" not in client.refused:
             body["top_p"] = request.top_p
         if request.schema is not None and "response_format" not in client.refused:
-            shape = {"name": "answer", "schema": dict(request.schema)}
+            shape: dict[str, Any] = {"name": "answer", "schema": dict(request.schema)}
             if _is_strict(request.schema):
                 shape["strict"] = True
             body["response_format"] = {"type": "json_schema", "json_schema": shape}

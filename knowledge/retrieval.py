@@ -117,9 +117,8 @@ def search(
     is the embedder's own unless somebody measures the halves.
     """
     question = question[:LONGEST_QUESTION].replace("\x00", " ")
-    asked = understand(
-        organization.pk, question, agent.pk if agent else None, agent and agent.other_categories
-    )
+    shelves = agent.other_categories if agent else None
+    asked = understand(organization.pk, question, agent.pk if agent else None, shelves)
     index = asked.index
     wanted = language_of(asked.text, language)
     embedder = upkeep.serving(index.embedder)
