@@ -77,10 +77,10 @@ def text(deltas: list[Delta]) -> str:
 
 def test_answer_streams_with_its_usage(server: OpenAIServer) -> None:
     deltas = hear(model(server, "fake"))
-    assert text(deltas) == "By card or in cash."
+    assert text(deltas) == "By card or in cash. [1]"
     usage = deltas[-1].usage
     assert usage is not None
-    assert (usage.prompt_tokens, usage.completion_tokens) == (16, 5)
+    assert (usage.prompt_tokens, usage.completion_tokens) == (16, 6)
     assert deltas[0].model == "fake"
 
 
@@ -94,7 +94,7 @@ def test_first_piece_comes_before_the_last_is_made(server: OpenAIServer) -> None
             assert server.sent_pieces - before <= 2
             server.open_gate()
             rest = [delta.text async for delta in deltas]
-        assert first.text + "".join(rest) == "By card or in cash."
+        assert first.text + "".join(rest) == "By card or in cash. [1]"
         await close_clients()
 
     asyncio.run(listen())
@@ -276,7 +276,7 @@ def test_unreachable_model_has_its_code() -> None:
 
 @pytest.mark.parametrize("name", ["fake-old", "fake-new"])
 def test_providers_dialect_is_learnt(server: OpenAIServer, name: str) -> None:
-    assert text(hear(model(server, name))) == "By card or in cash."
+    assert text(hear(model(server, name))) == "By card or in cash. [1]"
     options = server.requests[-1]
     assert ("stream_options" in options) == (name == "fake-new")
     assert ("max_completion_tokens" in options) == (name == "fake-new")
@@ -319,7 +319,7 @@ def test_abandoned_answer_ends_the_request(server: OpenAIServer) -> None:
 
 def test_fallback_speaks_when_the_first_cannot_begin(server: OpenAIServer) -> None:
     deltas = hear(FallbackModel([model(server, "fake-500"), model(server, "fake")]))
-    assert text(deltas) == "By card or in cash."
+    assert text(deltas) == "By card or in cash. [1]"
     assert deltas[0].model == "fake"
 
 
@@ -454,6 +454,6 @@ def test_without_tools_the_request_is_as_it_was(server: OpenAIServer) -> None:
 
 
 def test_a_model_without_tools_answers_without(server: OpenAIServer) -> None:
-    assert text(hear(model(server, "fake-no-tools"), EQUIPPED)) == "By card or in cash."
+    assert text(hear(model(server, "fake-no-tools"), EQUIPPED)) == "By card or in cash. [1]"
     assert "tools" not in server.requests[-1]
     assert "tools" in server.requests[-2]

@@ -24,7 +24,7 @@ import ai
 from ai.fallback import FallbackModel, Patience
 from ai.interface import AIError, Call, ChatRequest, Choice, Connection, PromptMessage
 from ai.scripted import ScriptedModel
-from chat import assistant, visitor
+from chat import assistant, citations, visitor
 from chat.deltas import DeltaPipe
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Message, ModelCall, Turn
@@ -121,7 +121,7 @@ def to_the_end(turn: Turn) -> Turn:
 
 def said(turn: Turn) -> list[str]:
     lines = Message.unscoped.filter(chat=turn.chat_id, role="assistant").order_by("seq")
-    return [line.content for line in lines]
+    return [citations.without(line.content).strip() for line in lines]
 
 
 def calls(turn: Turn) -> list[tuple[str, str]]:
@@ -469,6 +469,7 @@ def test_deleted_provider_is_remembered_by_nobody(acme: House) -> None:
 
 
 def test_followup_and_answer_are_booked_apart(acme: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    Agent.objects.of(acme.organization).update(only_from_sources=False, handoff_on=[])
     model = ScriptedModel(["At ten."], ["Do you have tours on Sunday?"], ["At ", "noon."])
     monkeypatch.setattr(ai, "chat_model", lambda name, fallback: model)
     person = acme.visitor()
