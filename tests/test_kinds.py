@@ -105,7 +105,7 @@ def deep(levels: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("schema", "sentence"), [*WRONG, (deep(6), "nested deeper than 5")])
 def test_wrong_schema_is_refused_with_its_place(schema: Any, sentence: str) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with translation.override("en"), pytest.raises(ValidationError) as refused:
         schemas.check(schema)
     assert refused.value.code == "schema"
     assert sentence in refused.value.messages[0]
@@ -242,11 +242,12 @@ def test_model_that_dies_in_mid_opening_ends_with_the_text_and_no_queue(
     kind = offer(acme, "plan")
     chat = begin(acme, acme.visitor(), kind)
     for _attempt in range(turns.MAX_FAILURES):
-        model.enqueue("Well", LOST)
+        # So much that some of it is shown before the rest is waited for.
+        model.enqueue(*["Well, hello there and welcome to us. "] * 20, LOST)
         Turn.unscoped.update(due_at="2026-01-01T00:00Z")
         turn = answer()
     assert turn.status == "failed"
-    assert said(chat)[1] == (2, "assistant", "opening", kind.opening_text("en"))
+    assert said(chat)[-1] == (2, "assistant", "opening", kind.opening_text("en"))
     assert Chat.unscoped.get(pk=chat.pk).mode == "ai"
 
 
