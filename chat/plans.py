@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.utils import translation
@@ -23,9 +22,11 @@ from chat import (
     citations,
     context,
     followups,
+    grounds,
     handoffs,
     intents,
     ledger,
+    material,
     openings,
     output,
     prompts,
@@ -36,15 +37,11 @@ from chat import (
 )
 from chat.context import Fact
 from chat.models import Handoff, Message, Turn
-from knowledge import markdown, retrieval
+from knowledge import retrieval
 from knowledge.graph import neighbours
 from organizations import health, providers
-from organizations.models import ChatType
+from organizations.models import Agent, ChatType, Widget
 
-# A question this short, asked on a page that knows the answer, is about that page.
-SHORT_QUESTION = 5
-QUOTE = 300
-NOTHING_ASKED = "(The visitor has asked nothing new.)"
 # The limit that is of answers and not of what they take, on receipts.
 ANSWERS = "answers"
 
@@ -111,7 +108,7 @@ class Plan:
             return Outcome(self.shown_sources, self.offers_support, [])
         cited = [(number, self.prompt.given[number - 1]) for number in checker.cited]
         return Outcome(
-            [_shown(source) | {"number": number} for number, source in cited],
+            [grounds.shown(source) | {"number": number} for number, source in cited],
             not (self.prompt.given or self.is_guided)
             or self.calls_for_people
             or (not cited and bool(self.unless_cited or citations.admits_ignorance(text))),
@@ -191,134 +188,260 @@ def account_of(known: brief.Brief) -> accounts.Account:
     )
 
 
+@dataclass(frozen=True)
+class _Case:
+    """A question, and what is known of it before anything is searched for."""
+
+    known: brief.Brief
+    bill: ledger.Bill
+    # Why a person should answer.
+    reason: Handoff.Reason | None
+    page: Fact | None
+    # What of the page's facts is asked for.
+    asked: dict[str, str]
+    # An answer that needs no knowledge.
+    fixed: str
+    alone: ChatModel
+    model: ChatModel
+    # The models that may be asked, by their providers.
+    models: list[tuple[int | None, str]]
+
+    @classmethod
+    def of(cls, known: brief.Brief, bill: ledger.Bill) -> _Case:
+        """Everything that one look at the brief tells."""
+        chat = known.turn.chat
+        agent = chat.session.widget.agent
+        reason = handoffs.before_answering(known.question, known.lately, agent, known.rules)
+        page = context.page_fact(chat)
+        chosen = _choices(known)
+        return cls(
+            known=known,
+            bill=bill,
+            reason=reason,
+            page=page,
+            asked=context.asked_lines(page, known.question) if page else {},
+            fixed=_fixed_answer(known, reason),
+            alone=ai.knowledge_model(),
+            model=_moved_on(ai.chat_model(chosen[0], chosen[1:]), known.turn),
+            models=[(one.provider, one.model) for one in chosen if not one.problem],
+        )
+
+    @property
+    def agent(self) -> Agent:
+        """Whose settings count."""
+        return self.widget.agent
+
+    @property
+    def widget(self) -> Widget:
+        """Where it was asked."""
+        return self.known.turn.chat.session.widget
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is more than knowledge to answer by."""
+        return self.model.name != self.alone.name
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether the chat's type tells what to talk about."""
+        return bool(self.known.kind and self.known.kind.instructions.strip())
+
+
+@dataclass(frozen=True)
+class _Finds:
+    """What was found for a case; `spoken` is what knowledge alone would say, the best first."""
+
+    result: retrieval.Result
+    rewritten: str
+    facts: list[Fact]
+    background: list[Fact]
+    sources: list[SourceText]
+    spoken: list[SourceText]
+    # It leans on an answer that rested on something itself.
+    goes_on: bool
+    milliseconds: int
+
+
 def _plan(
-    known: brief.Brief,
-    whole: str | None,
-    given: provided.Given | None,
-    bill: ledger.Bill | None = None,
+    known: brief.Brief, whole: str | None, given: provided.Given | None, bill: ledger.Bill
 ) -> Prepared:
-    bill = bill or ledger.Bill()
     if not known.question and known.calls:
         return _report(known, bill)
     if not known.question and known.kind:
         return _opening(known, known.kind, bill)
-    question, chat = known.question, known.turn.chat
-    session, widget = chat.session, chat.session.widget
-    agent = widget.agent
-    is_guided = bool(known.kind and known.kind.instructions.strip())
-    reason = handoffs.before_answering(question, known.lately, agent, known.rules)
-    if reason and widget.is_open():
-        return HandOver(reason)
-    if _is_done_for_today(known) and (people := handoffs.at_limit(known.lately, agent, widget)):
+    case = _Case.of(known, bill)
+    if case.reason and case.widget.is_open():
+        return HandOver(case.reason)
+    if _is_done_for_today(known) and (people := _people_at_limit(case)):
         return HandOver(people, error=f"limit_{ANSWERS}")
-    page = context.page_fact(chat)
-    asked = context.asked_lines(page, question) if page else {}
-    fixed = _fixed_answer(known, reason)
-    alone = ai.knowledge_model()
-    chosen = _choices(known)
-    model = _moved_on(ai.chat_model(chosen[0], chosen[1:]), known.turn)
-    asked_models = [(one.provider, one.model) for one in chosen if not one.problem]
-    if given is None and known.context_providers and not fixed:
-        at_hand = provided.at_hand(known.context_providers, question, chat)
+    if given is None and known.context_providers and not case.fixed:
+        at_hand = provided.at_hand(known.context_providers, known.question, known.turn.chat)
         if isinstance(at_hand, provided.Wanted):
             return at_hand
         given = at_hand
-    given = given or provided.Given()
     # What the page answers is about the page, however short it is asked.
-    follow_up = None if asked or fixed else followups.of(question, known.history)
-    if follow_up and whole is None and model.name != alone.name:
+    follow_up = None
+    if not (case.asked or case.fixed):
+        follow_up = followups.of(known.question, known.history)
+    if follow_up and whole is None and case.has_model:
         rewriting = followups.asking(follow_up)
-        if not bill.reserve(asked_models, rewriting.messages, rewriting.max_tokens):
-            return Unclear(model, follow_up)
+        if not bill.reserve(case.models, rewriting.messages, rewriting.max_tokens):
+            return Unclear(case.model, follow_up)
+    finds = _find(case, follow_up, whole, given or provided.Given())
+    if _is_lost(case, finds) and case.widget.is_open():
+        return HandOver(Handoff.Reason.NO_KNOWLEDGE)
+    return _answer(case, finds)
+
+
+def _find(
+    case: _Case, follow_up: followups.FollowUp | None, whole: str | None, given: provided.Given
+) -> _Finds:
+    """Search for the question, and for what it is in the light of the dialogue; keep the better."""
     began = time.monotonic()
-    found = retrieval.search(chat.organization, question, agent=agent, language=session.language)
+    chat, question = case.known.turn.chat, case.known.question
+    organization, language = chat.organization, chat.session.language
+    found = retrieval.search(organization, question, agent=case.agent, language=language)
     rewritten = ""
     if follow_up:
         understood = whole or follow_up.combined
-        more = retrieval.search(
-            chat.organization, understood, agent=agent, language=session.language
-        )
+        more = retrieval.search(organization, understood, agent=case.agent, language=language)
         if followups.better(found, more):
             found, rewritten = more, understood
-    if model.name != alone.name and not fixed:
+    if case.has_model and not case.fixed:
         # Knowledge alone says one source; a model may join two.
-        found = neighbours.with_related(chat.organization, rewritten or question, found, agent)
+        found = neighbours.with_related(organization, rewritten or question, found, case.agent)
     facts = [*context.provided(question, chat), *given.wanted]
-    searched = milliseconds(began, time.monotonic())
+    sources = [grounds.source_text(hit) for hit in found.sources]
+    last = next((line for line in reversed(case.known.history) if line.role != "user"), None)
+    return _Finds(
+        result=found,
+        rewritten=rewritten[:1000],
+        facts=facts,
+        background=given.background,
+        sources=sources,
+        spoken=grounds.spoken(question, found.is_sure, sources, facts, case.page, case.asked),
+        goes_on=follow_up is not None
+        and last is not None
+        and (last.is_grounded or last.role == "operator"),
+        milliseconds=milliseconds(began, time.monotonic()),
+    )
 
-    sources = [source_text(hit) for hit in found.sources]
-    spoken = _grounds(question, found.is_sure, sources, facts, page, asked)
-    # What was not found may still be looked up.
-    is_lost = not (spoken or fixed or is_guided or known.tools or given.background)
-    is_lost = is_lost and handoffs.knows_nothing_again(known.lately, agent)
-    if is_lost and widget.is_open():
-        return HandOver(Handoff.Reason.NO_KNOWLEDGE)
-    fallback = fixed or _("I do not know that. Shall I ask a person to help?")
+
+def _is_lost(case: _Case, finds: _Finds) -> bool:
+    """Whether nothing is known, not for the first time, and nothing may still be looked up."""
+    may_find = finds.spoken or finds.background or case.known.tools
+    return not (may_find or case.fixed or case.is_guided) and handoffs.knows_nothing_again(
+        case.known.lately, case.agent
+    )
+
+
+def _is_bare(case: _Case, finds: _Finds) -> bool:
+    """Whether nothing that was found tells of the question, and a model may not talk of its own."""
+    return case.agent.only_from_sources and not (finds.spoken or case.is_guided or finds.goes_on)
+
+
+def _says_alone(case: _Case, finds: _Finds) -> bool:
+    """Whether the owner's own words are the answer, and no model is asked."""
+    known = case.known
+    if case.fixed or not case.has_model:
+        return True
+    if grounds.is_curated(finds.result, finds.facts, case.asked):
+        return True
+    # What the owner and the page say may tell, but then the answer has to say so.
+    tells = case.page or known.settings or finds.background or known.tools or known.calls
+    if _is_bare(case, finds) and not tells:
+        return True
+    return bool(finds.spoken) and _is_last_try(known.turn)
+
+
+def _answer(case: _Case, finds: _Finds) -> Plan | HandOver:
+    """Who answers, and with what; at a limit knowledge alone, or people."""
+    known, agent, bill = case.known, case.agent, case.bill
+    spoken, facts = finds.spoken, [*finds.facts, *finds.background]
+    fallback = case.fixed or _("I do not know that. Shall I ask a person to help?")
     alone_request = ChatRequest(
-        messages=(), sources=tuple([] if fixed else spoken[:1]), fallback=fallback
+        messages=(), sources=tuple([] if case.fixed else spoken[:1]), fallback=fallback
     )
-    says_alone = bool(fixed) or model.name == alone.name or _is_curated(found, facts, asked)
-    # Nothing that was found tells of the question. What the owner and the page say may, but then
-    # the answer has to say so; of the dialogue before, only a follow-up tells.
-    is_bare = agent.only_from_sources and not (
-        spoken or is_guided or _goes_on(known, follow_up is not None)
-    )
-    tells = page or known.settings or given.background or known.tools or known.calls
-    says_alone = says_alone or (is_bare and not tells)
-    says_alone = says_alone or (bool(spoken) and _is_last_try(known.turn))
-    facts = [*facts, *given.background]
-    toolbox = None
-    if known.tools and not says_alone:
-        toolbox = tools.Toolbox(known.turn, {one.name: one for one in known.tools}, known.calls)
-        toolbox.asked = bill.of(accounts.Purpose.TOOLS)
-    prompt = None if says_alone else _prompt(known, sources, facts, page, toolbox)
-    request = alone_request
-    if prompt:
-        request = ChatRequest(
-            messages=prompt.messages,
-            sources=tuple(sources),
-            fallback=fallback,
-            temperature=agent.temperature,
-            max_tokens=agent.max_tokens,
-            top_p=agent.top_p,
-        )
-        request = tools.with_earlier(request, known.calls)
-    if toolbox:
-        request = toolbox.equipped(request)
-    limit = ANSWERS if fixed and _is_done_for_today(known) else ""
-    if prompt:
-        rounds = tools.MAX_ROUNDS + 1 if toolbox else 1
-        room = toolbox.tokens if toolbox else 0
-        limit = bill.reserve(asked_models, request.messages, request.max_tokens, room, rounds)
+    request, prompt, toolbox = alone_request, None, None
+    limit = ANSWERS if case.fixed and _is_done_for_today(known) else ""
+    if not _says_alone(case, finds):
+        toolbox = _toolbox(case)
+        prompt = material.prompt(known, finds.sources, facts, case.page, toolbox)
+        request = _request(case, finds, prompt, toolbox, fallback)
+        rounds, room = (tools.MAX_ROUNDS + 1, toolbox.tokens) if toolbox else (1, 0)
+        limit = bill.reserve(case.models, request.messages, request.max_tokens, room, rounds)
         request = replace(request, calls=bill.of(accounts.Purpose.ANSWER))
-    if limit and not fixed:
-        if not spoken and (people := handoffs.at_limit(known.lately, agent, widget)):
+    if limit and not case.fixed:
+        if not spoken and (people := _people_at_limit(case)):
             return HandOver(people, error=f"limit_{limit}")
         request = alone_request if spoken else replace(alone_request, fallback=_beyond_limits())
         prompt = toolbox = None
+    told = [*facts, case.page] if case.page else facts
     return Plan(
-        chat_id=chat.chat_id,
+        chat_id=known.turn.chat.chat_id,
         epoch=known.turn.epoch,
-        model=model if prompt else alone,
+        model=case.model if prompt else case.alone,
         request=request,
-        stand_in=(alone, alone_request) if prompt and spoken else None,
-        shown_sources=[] if fixed else [_shown(source) for source in spoken[:1]],
+        stand_in=(case.alone, alone_request) if prompt and spoken else None,
+        shown_sources=[] if case.fixed else [grounds.shown(source) for source in spoken[:1]],
         offers_support=(
-            not spoken or reason is not None if not fixed else not _is_pleasantry(question)
+            not _is_pleasantry(known.question)
+            if case.fixed
+            else not spoken or case.reason is not None
         ),
-        grounds=_receipt(known, found, facts, page, prompt, rewritten[:1000], toolbox),
-        timings={"search": searched},
+        grounds=grounds.receipt(
+            finds.result,
+            facts,
+            case.page,
+            prompt,
+            finds.rewritten,
+            material.version(toolbox),
+            agent.version_id,
+        ),
+        timings={"search": finds.milliseconds},
         account=bill.account or account_of(known),
         limit=limit,
         prompt=prompt,
-        unless_cited=fallback if is_bare else "",
+        unless_cited=fallback if _is_bare(case, finds) else "",
         remembered=tuple(known.memory) if prompt else (),
         is_long=len(known.history) > summaries.AFTER,
-        guard=_guard(known, [*facts, page] if page else facts, sources) if prompt else None,
+        guard=material.guard(known, told, finds.sources) if prompt else None,
         toolbox=toolbox,
-        calls_for_people=reason is not None,
-        is_guided=is_guided,
+        calls_for_people=case.reason is not None,
+        is_guided=case.is_guided,
     )
+
+
+def _toolbox(case: _Case) -> tools.Toolbox | None:
+    known = case.known
+    if not known.tools:
+        return None
+    toolbox = tools.Toolbox(known.turn, {one.name: one for one in known.tools}, known.calls)
+    toolbox.asked = case.bill.of(accounts.Purpose.TOOLS)
+    return toolbox
+
+
+def _request(
+    case: _Case,
+    finds: _Finds,
+    prompt: prompts.Prompt,
+    toolbox: tools.Toolbox | None,
+    fallback: str,
+) -> ChatRequest:
+    request = ChatRequest(
+        messages=prompt.messages,
+        sources=tuple(finds.sources),
+        fallback=fallback,
+        temperature=case.agent.temperature,
+        max_tokens=case.agent.max_tokens,
+        top_p=case.agent.top_p,
+    )
+    request = tools.with_earlier(request, case.known.calls)
+    return toolbox.equipped(request) if toolbox else request
+
+
+def _people_at_limit(case: _Case) -> Handoff.Reason | None:
+    return handoffs.at_limit(case.known.lately, case.agent, case.widget)
 
 
 def _report(known: brief.Brief, bill: ledger.Bill) -> Plan:
@@ -328,7 +451,7 @@ def _report(known: brief.Brief, bill: ledger.Bill) -> Plan:
     alone_request = ChatRequest(messages=(), fallback="\n".join(map(calls.sentence, news)))
     request = replace(
         alone_request,
-        messages=_prompt(known, [], [], None).messages,
+        messages=material.prompt(known, [], [], None).messages,
         temperature=agent.temperature,
         max_tokens=agent.max_tokens,
         top_p=agent.top_p,
@@ -346,11 +469,13 @@ def _report(known: brief.Brief, bill: ledger.Bill) -> Plan:
         stand_in=(alone, alone_request),
         shown_sources=[],
         offers_support=False,
-        grounds=turns.Grounds(prompt_version=_prompt_version(None), agent_version=agent.version_id),
+        grounds=turns.Grounds(
+            prompt_version=material.version(None), agent_version=agent.version_id
+        ),
         timings={"search": 0},
         account=bill.account or account_of(known),
         limit=limit,
-        guard=_guard(known, [], []),
+        guard=material.guard(known, [], []),
     )
 
 
@@ -384,7 +509,7 @@ def _opening(known: brief.Brief, kind: ChatType, bill: ledger.Bill) -> Plan:
         timings={"search": 0},
         account=bill.account or account_of(known),
         limit=limit,
-        guard=None if says_alone else _guard(known, [page] if page else [], []),
+        guard=None if says_alone else material.guard(known, [page] if page else [], []),
         event=Message.Event.OPENING,
     )
 
@@ -416,103 +541,6 @@ def _beyond_limits() -> str:
     return _("That was a lot of questions for one day. A person can help you further.")
 
 
-def _prompt_version(toolbox: tools.Toolbox | None) -> str:
-    return f"{prompts.VERSION}+{tools.VERSION}" if toolbox else prompts.VERSION
-
-
-def _goes_on(known: brief.Brief, is_follow_up: bool) -> bool:
-    """Whether the question leans on an answer that rested on something itself."""
-    last = next((line for line in reversed(known.history) if line.role != "user"), None)
-    return is_follow_up and last is not None and (last.is_grounded or last.role == "operator")
-
-
-def _prompt(
-    known: brief.Brief,
-    sources: list[SourceText],
-    facts: list[Fact],
-    page: Fact | None,
-    toolbox: tools.Toolbox | None = None,
-) -> prompts.Prompt:
-    """What the model is told, within the agent's window."""
-    chat = known.turn.chat
-    session, widget = chat.session, chat.session.widget
-    agent = widget.agent
-    asked_from = known.turn.from_seq
-    return prompts.build(
-        prompts.Material(
-            name=widget.text("bot_name", session.language),
-            organization=chat.organization.name,
-            language=session.language,
-            question=known.question or NOTHING_ASKED,
-            instructions=openings.instructions(agent.brief(), known.kind, session.language),
-            settings=known.settings,
-            memory=list(known.memory.values()),
-            summary=chat.summary,
-            page=_fact_source([page]) if page else None,
-            facts=[_fact_source([fact]) for fact in facts],
-            sources=sources,
-            history=[
-                line for line in known.history if line.role != "user" or line.seq < asked_from
-            ],
-        ),
-        agent.context_window - agent.max_tokens - (toolbox.tokens if toolbox else 0),
-        known.strictness,
-    )
-
-
-def _receipt(
-    known: brief.Brief,
-    found: retrieval.Result,
-    facts: list[Fact],
-    page: Fact | None,
-    prompt: prompts.Prompt | None,
-    rewritten: str,
-    toolbox: tools.Toolbox | None,
-) -> turns.Grounds:
-    """What the answer rests on; what a model was given has its number there."""
-    kept = prompt.kept if prompt else {}
-    hits = [
-        hit_receipt(hit) | _numbered(place, kept.get("sources", 0))
-        for place, hit in enumerate(found.sources, start=1)
-    ]
-    told = [
-        fact.stored() | _numbered(place, kept.get("facts", 0), kept.get("sources", 0))
-        for place, fact in enumerate(facts, start=1)
-    ]
-    if page:
-        before = kept.get("sources", 0) + kept.get("facts", 0)
-        told.append(page.stored() | _numbered(1, kept.get("page", 0), before))
-    return turns.Grounds(
-        sources=hits,
-        facts=told,
-        prompt_version=_prompt_version(toolbox) if prompt else "",
-        rewritten=rewritten,
-        prompt_parts=prompt.receipt if prompt else {},
-        agent_version=known.turn.chat.session.widget.agent.version_id,
-    )
-
-
-def _numbered(place: int, kept: int, before: int = 0) -> dict[str, int]:
-    return {"number": before + place} if place <= kept else {}
-
-
-def _guard(known: brief.Brief, facts: list[Fact], sources: list[SourceText]) -> output.Chain:
-    """What the model's words go through before anybody sees them."""
-    widget, rules = known.turn.chat.session.widget, known.rules
-    given = [text for source in sources for text in (source.title, source.text, source.url)]
-    given += [text for fact in facts for text in (fact.text(), fact.url)]
-    given += [value for _key, value in known.settings]
-    given.append(widget.agent.instructions)
-    hosts = markdown.hosts_of(widget) | {urlsplit(site).hostname or "" for site in rules.sites}
-    recited = output.recitals(prompts.RULES, output.RULES_IN_A_ROW)
-    recited += output.recitals(widget.agent.instructions, output.INSTRUCTIONS_IN_A_ROW)
-    if known.kind:
-        given.append(known.kind.instructions)
-        recited += output.recitals(known.kind.instructions, output.INSTRUCTIONS_IN_A_ROW)
-    words = output.Words(rules.blocked + rules.hidden if rules.is_on else (), recited)
-    return output.Chain(output.Addresses(output.Allowed.by(given, hosts)), words)
-
-
 def _fixed_answer(known: brief.Brief, reason: Handoff.Reason | None) -> str:
     """An answer that needs no knowledge: a greeting, thanks, closed hours, the day's limit.
 
@@ -538,76 +566,3 @@ def _fixed_answer(known: brief.Brief, reason: Handoff.Reason | None) -> str:
 
 def _is_pleasantry(question: str) -> bool:
     return intents.is_greeting(question) or intents.is_thanks(question)
-
-
-def _is_curated(found: retrieval.Result, facts: list[Fact], asked: dict[str, str]) -> bool:
-    """Whether the owner's own words answer surely, so that no model is needed."""
-    return found.is_sure and found.sources[0].kind == "faq" and not facts and not asked
-
-
-def _grounds(
-    question: str,
-    is_sure: bool,
-    sources: list[SourceText],
-    facts: list[Fact],
-    page: Fact | None,
-    asked: dict[str, str],
-) -> list[SourceText]:
-    """What knowledge alone would say, the best first."""
-    spoken = [_fact_source(facts)] if facts else []
-    if page and asked:
-        spoken.insert(0, _fact_source([Fact(page.title, labelled(asked), page.url)]))
-    is_about_page = bool(asked) and len(question.split()) <= SHORT_QUESTION
-    return [*sources, *spoken] if is_sure and not is_about_page else [*spoken, *sources]
-
-
-def _fact_source(facts: list[Fact]) -> SourceText:
-    text = "\n\n".join(fact.text() for fact in facts)
-    return SourceText(
-        title=facts[0].title, text=text, answer=text, url=facts[0].url if len(facts) == 1 else ""
-    )
-
-
-def labelled(lines: dict[str, str]) -> dict[str, str]:
-    """Lines under words for a reader where their keys are the common ones."""
-    labels = {
-        "price": _("Price"),
-        "date": _("Date"),
-        "places_left": _("Places left"),
-        "duration": _("Duration"),
-        "meeting_point": _("Meeting point"),
-    }
-    return {labels.get(key, key): value for key, value in lines.items()}
-
-
-def source_text(hit: retrieval.Found) -> SourceText:
-    """A found passage as the model port knows it."""
-    return SourceText(
-        title=hit.title,
-        text=hit.text,
-        answer=hit.answer,
-        url=hit.url,
-        score=hit.score,
-        ref=(hit.kind, hit.item_id),
-    )
-
-
-def hit_receipt(hit: retrieval.Found) -> dict[str, Any]:
-    """A found passage as the receipt keeps it."""
-    return {
-        "passage": hit.passage_id,
-        "kind": hit.kind,
-        "item": hit.item_id,
-        "title": hit.title,
-        "url": hit.url,
-        "quote": hit.text[:QUOTE],
-        "score": round(hit.score, 4),
-        "vector_score": round(hit.vector_score, 4),
-        "text_score": round(hit.text_score, 4),
-    }
-
-
-def _shown(source: SourceText) -> dict[str, Any]:
-    """A source as the message keeps it; which piece it is of, `chat.lessons` counts by."""
-    shown = {"title": source.title, "url": source.url, "quote": source.text[:QUOTE]}
-    return shown | (dict(zip(("kind", "item"), source.ref, strict=True)) if source.ref else {})

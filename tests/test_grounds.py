@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from ai.scripted import ScriptedModel
 from chat import events, lessons, protocol, snapshots, turns, visitor
-from chat.models import Chat, Turn
+from chat.models import Chat, ModelCall, Turn
 from chat.plans import Plan, prepare
 from chat.protocol import Page
 from chat.visitor import Visit
@@ -148,11 +148,12 @@ def test_provider_that_counts_more_than_estimated_is_believed(
     ask("Which colours are there?")
     first = answer()
     assert first.prompt_parts["strictness"] == 1.0
-    Turn.unscoped.filter(pk=first.pk).update(prompt_tokens=first.prompt_parts["estimated"] * 1.25)
+    counted = ModelCall.unscoped.filter(turn=first, purpose="answer")
+    counted.update(prompt_tokens=first.prompt_parts["estimated"] * 1.25, is_estimated=False)
     model.enqueue("Blue [1].")
     ask("Which colours are there now and here?")
     assert answer().prompt_parts["strictness"] == pytest.approx(1.25, abs=0.01)
-    Turn.unscoped.filter(pk=first.pk + 1).update(prompt_tokens=10**6)
+    ModelCall.unscoped.filter(purpose="answer").update(prompt_tokens=10**6)
     model.enqueue("Blue [1].")
     ask("Which colours are there today and here?")
     assert answer().prompt_parts["strictness"] == 1.5

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 import ai
 from ai.interface import AIError, ChatRequest
-from chat import followups, plans, prompts
+from chat import followups, grounds, prompts
 from chat.followups import FollowUp
 from knowledge import explanations, markdown, retrieval
 from knowledge.explanations import Why
@@ -207,7 +207,7 @@ def _alone(found: tuple[retrieval.Found, ...]) -> str:
 def _request(organization: Organization, trial: Trial, agent: Agent | None) -> ChatRequest:
     """What the model would be asked, with no page and no visitor."""
     settings = ContextEntry.objects.of(organization).filter(Q(agent=agent) | Q(agent=None))
-    sources = [plans.source_text(one) for one in trial.result.sources]
+    sources = [grounds.source_text(one) for one in trial.result.sources]
     return ChatRequest(
         messages=prompts.build(
             prompts.Material(
