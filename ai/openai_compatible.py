@@ -239,6 +239,9 @@ class Chunks:
             if not self._is_silent or reader is None or reader.uncancel():
                 raise
             raise AIError("The model fell silent.", code="ai_timeout", retryable=True) from None
+        except httpx2.TimeoutException as error:
+            # The transport has waited long enough itself.
+            raise AIError("The model fell silent.", code="ai_timeout", retryable=True) from error
         except Exception as error:
             # The transport's own errors: the connection broke in the middle.
             raise AIError(

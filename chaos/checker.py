@@ -22,7 +22,7 @@ Event = dict[str, Any]
 RESUME_GOAL = 3.0
 ANSWER_GOAL = 20.0
 HEAL_GOAL = 16.0
-_WORD = re.compile(r"(\d+)@\d+\.\d+ ")
+_WORD = re.compile(r"(\d+)~\d+\.\d+ ")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,14 @@ GARBAGE = ["", " ", "\t", "'", "{", "]", ",", "//", "/* */", "\ufeff", "0x1", "-
 # Refusals of a frame that is well made and asks for what is not there or not allowed.
 DOMAIN = frozenset(
     {
-        *("unknown_chat", "unknown_message", "unknown_member", "unknown_contact", "not_yours"),
+        *(
+            "unknown_chat",
+            "unknown_message",
+            "unknown_member",
+            "unknown_contact",
+            "unknown_call",
+            "not_yours",
+        ),
         "nothing_to_keep",
         "nothing_hidden",
         "not_the_last_answer",

@@ -302,6 +302,8 @@ class OpenAIServer:
                 response._req.transport.close()  # type: ignore[union-attr]
                 return response
             if mode == "fake-error" and count == 3:
+                # What has come with the error would be as if it was never said.
+                await asyncio.sleep(0.05)
                 await response.write(b'data: {"error": {"message": "overloaded"}}\n\n')
                 return response
             while mode == "fake-drip":
@@ -330,7 +332,7 @@ class OpenAIServer:
             started = time.monotonic() + first / 1000
             for number in range(count):
                 await asyncio.sleep(max(0.0, started + number / rate - time.monotonic()))
-                yield f"{number}@{time.time():.6f} "
+                yield f"{number}~{time.time():.6f} "
             return
         for word in _words(body):
             if body["model"] == "fake-slow":

@@ -182,7 +182,7 @@ def test_name_of_a_guarded_model_is_resolved_once(
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
     settings.OUTGOING_ALLOWED = [f"rebinding.example:{server.port}"]
     named = Connection(base_url=f"http://rebinding.example:{server.port}/v1", timeout=5)
-    assert text(hear(OpenAIModel("fake", named))) == "By card or in cash."
+    assert text(hear(OpenAIModel("fake", named))) == "By card or in cash. [1]"
     assert resolver.asked == ["rebinding.example"]
     assert server.headers[-1]["Host"] == f"rebinding.example:{server.port}"
 
@@ -218,7 +218,7 @@ def test_guarded_models_share_a_connection(server: OpenAIServer, settings: Setti
         server.peers.clear()
         for _ in range(3):
             async with aclosing(guarded.stream(REQUEST)) as deltas:
-                assert text([delta async for delta in deltas]) == "By card or in cash."
+                assert text([delta async for delta in deltas]) == "By card or in cash. [1]"
         await close_clients()
 
     asyncio.run(listen())

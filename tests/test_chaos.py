@@ -27,7 +27,7 @@ from chaos.proxy import Frames, Proxy, payload
 from chaos.transcript import Transcript
 
 WORDS = 3
-ANSWER = "0@1.000000 1@1.100000 2@1.200000"
+ANSWER = "0~1.000000 1~1.100000 2~1.200000"
 ASKED, NOTED = str(uuid.uuid4()), str(uuid.uuid4())
 
 Events = list[dict[str, Any]]
@@ -101,8 +101,8 @@ LIES: list[tuple[str, Callable[[Events, Stored], object]]] = [
     ("(done) has 0 answers", lambda e, s: change(s, "lines", 1, turn=None)),
     ("(failed) has 0 answers", lambda e, s: s.turns.append(Turn(8, "chat", "failed", 2, 2))),
     ("has 2 answers", lambda e, s: s.lines.append(replace(s.lines[1], seq=3))),
-    ("broken text", lambda e, s: change(s, "lines", 1, text="0@1.0 1@1.1")),
-    ("broken text", lambda e, s: change(s, "lines", 1, text="0@1.0 " + ANSWER)),
+    ("broken text", lambda e, s: change(s, "lines", 1, text="0~1.0 1~1.1")),
+    ("broken text", lambda e, s: change(s, "lines", 1, text="0~1.0 " + ANSWER)),
     ("overlap", lambda e, s: s.turns.append(Turn(8, "chat", "stopped", 1, 2))),
     ("never answered", lambda e, s: change(s, "chats", 0, answered_seq=0)),
 ]

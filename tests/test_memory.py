@@ -200,7 +200,8 @@ class TestSummary:
         acme.agent.save()
         person = acme.visitor()
         for number in range(3):
-            said = visitor.say(person, acme.visit, f"{number} {'слово ' * 190}?", uuid.uuid4())
+            words = " ".join(f"слово-{chr(1072 + one % 32)}{one}" for one in range(120))
+            said = visitor.say(person, acme.visit, f"{number} {words}?", uuid.uuid4())
             model.enqueue(f"Answer {number}.")
             turn = answer()
         assert turn.prompt_parts["left_out"]["history"] > 0

@@ -694,7 +694,7 @@ def test_pages_in_trouble_are_one_click_away(
     assert link
     shown = owner.get(html.unescape(link[1])).content.decode()
     assert "There is no such page" in shown
-    assert "Prices" not in shown
+    assert ">Prices<" not in shown
 
 
 def test_read_now_asks_first_and_then_reads(
