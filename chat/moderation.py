@@ -204,11 +204,18 @@ def _looked_through(text: str, listed: Sequence[str]) -> tuple[str, int, tuple[s
         for start, end, word in words
         if _is_insult(word, start > 0 and text[start - 1] in _QUOTES)
     ]
+    spans = [(start, end) for start, end in spans if not _is_number(text[start:end])]
     insults = len(spans)
     met = _met(words, _index(tuple(listed))) if listed else []
     spans += [(start, end) for start, end, _name in met]
     names = tuple(dict.fromkeys(name for _start, _end, name in met))
     return _masked(text, spans) if spans else text, insults, names
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is more of a number than of a word: a price or a telephone is no insult."""
+    digits = sum(sign.isdigit() for sign in text)
+    return digits > 2 * sum(sign.isalpha() for sign in text)
 
 
 def meets(text: str, listed: Sequence[str]) -> str:

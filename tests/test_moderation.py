@@ -45,6 +45,7 @@ duck
 retarget|retail|moroccan|morning|idiom|idiosyncratic|niggle|snigger|vinegar
 fagot|spice|spicy|whole|where|kayak|hello there|can I pay by card?|e.g. a b c|U.S.A.|т. е. и т. д.
 1 2 3 4 5|a) b) c) d)|я и он и мы и вы|с 9 до 18|и-за|кое-где|мини-бар|wi-fi|x y z|ООО «Хлеб»|п. 3 б
+36|36%|€36|36.6|36-38|6:36|8-800-555-36-36|+7 843 236-36-36|36 °C|20.03.2036|13666|сколько: 36?
 сколько стоит тур в Казань на двоих?|How much is the tour to Kazan for two?|пошёл дождь
 он пошёл в музей
 """
