@@ -20,7 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 import ai
-from ai.interface import AIError, Call, Usage
+from ai.interface import AIError, Call, ChatRequest, PromptMessage, Usage
 from ai.scripted import ScriptedModel
 from chat import accounts, assistant, ledger, turns, visitor
 from chat.accounts import Account, Limit, Scope
@@ -323,6 +323,35 @@ def test_what_a_dead_worker_held_is_freed(acme: House, model: ScriptedModel) -> 
     dispatch_once()
     assert budget(acme, Scope.AGENT).held_tokens == 800, "the worker may still be alive"
     Turn.unscoped.update(lease_until=Now() - timedelta(seconds=1))
+    dispatch_once()
+    assert budget(acme, Scope.AGENT).held_tokens == 0
+    assert not Reservation.unscoped.exists()
+
+
+def test_what_is_held_outside_of_turns_is_freed_at_once(acme: House, model: ScriptedModel) -> None:
+    limit_agent(acme, daily_tokens=5000)
+    acme.agent.refresh_from_db()
+    who = ledger.account_of(acme.organization, acme.agent)
+    model.enqueue("Yes.")
+    request = ChatRequest(messages=(PromptMessage("user", "Is it?"),), max_tokens=800)
+    assert ledger.whole(who, "summary", model, request, 10) == "Yes."
+    used = budget(acme, Scope.AGENT)
+    assert used.tokens == 2
+    assert used.held_tokens == 0
+    assert not Reservation.unscoped.exists()
+
+
+def test_what_is_held_outside_of_turns_is_not_swept_while_it_may_be_asked(acme: House) -> None:
+    limit_agent(acme, daily_tokens=5000)
+    one, another = (ledger.Bill(account(acme)) for _ in range(2))
+    for bill in (one, another):
+        assert bill.reserve([], (), 800) == ""
+    Reservation.unscoped.update(created_at=F("created_at") - timedelta(minutes=9))
+    dispatch_once()
+    assert budget(acme, Scope.AGENT).held_tokens == 1600
+    one.settle()
+    assert budget(acme, Scope.AGENT).held_tokens == 800, "the other's is its own"
+    Reservation.unscoped.update(until=Now() - timedelta(seconds=1))
     dispatch_once()
     assert budget(acme, Scope.AGENT).held_tokens == 0
     assert not Reservation.unscoped.exists()
