@@ -526,6 +526,28 @@ def test_one_visitor_in_twenty_chats_passes_a_limit_by_one_reply_at_most(
     assert (used.tokens, used.held_tokens) == (400, 0)
 
 
+def test_one_visitor_in_twenty_chats_gets_no_more_answers_than_allowed(
+    acme: House, model: ScriptedModel
+) -> None:
+    limit_agent(acme, daily_turns_per_visitor=3)
+    person = acme.visitor()
+    asked = []
+    for _ in range(CROWD):
+        chat = visitor.new_chat(person, acme.visit, uuid.uuid4(), "", "general")
+        visitor.say(person, acme.visit, QUESTION, uuid.uuid4(), chat.chat_id)
+        asked.append(Turn.unscoped.get(chat=chat))
+        model.enqueue("This ", "one.")
+        Message.unscoped.update(timestamp=F("timestamp") - timedelta(minutes=2))
+        Chat.unscoped.update(created_at=F("created_at") - timedelta(minutes=2))
+    answered(*reversed(asked))
+    for turn in asked:
+        turn.refresh_from_db()
+    assert len(model.requests) == 3
+    assert [turn.error for turn in asked] == ["", "", "", *["limit_answers"] * (CROWD - 3)]
+    assert {turn.status for turn in asked} == {"done"}
+    assert all(said(turn) for turn in asked), "nobody is left in silence"
+
+
 def test_workers_processes_pass_a_limit_by_one_reply_at_most(acme: House, tmp_path: Path) -> None:
     """Two real workers, which share twenty questions that wait for them."""
     limit_agent(acme, daily_tokens=400, model="fake")
