@@ -12,6 +12,8 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from ai.interface import Call
 from chat.models import ModelCall
@@ -48,13 +50,15 @@ Prices = Mapping[tuple[int | None, str], Price]
 
 @dataclass(frozen=True)
 class Account:
-    """Who pays for a turn, who is limited by it, and at what prices."""
+    """Who pays, who is limited by it, and at what prices; of a turn, or of none."""
 
     organization: Organization
     day: date
     agent: Agent | None = None
     turn: int | None = None
     attempt: int = 0
+    # A turn's chat is known by the turn.
+    chat: int | None = None
     visitor: int | None = None
     ip: str = ""
     prices: Prices = field(default_factory=dict)
@@ -119,6 +123,24 @@ class Account:
         if price is None:
             return None
         return cost(prompt, cached, answer, price.input, price.cached, price.output)
+
+
+# For owners, by the codes that turns and trials end with.
+SENTENCES: dict[str, Promise] = {
+    f"limit_{Scope.AGENT}": _("The agent's limit of the day is used up, so no model was asked."),
+    f"limit_{Scope.DAY}": _(
+        "The organization's limit of the day is used up, so no model was asked."
+    ),
+    f"limit_{Scope.MONTH}": _(
+        "The organization's limit of the month is used up, so no model was asked."
+    ),
+    "limit_server": _("The server's limit of the day is used up, so no model was asked."),
+}
+
+
+def sentence(code: str) -> str:
+    """A limit that keeps models from being asked, in words for an owner."""
+    return str(SENTENCES.get(code, _("A limit is used up, so no model was asked.")))
 
 
 def day_of(moment: datetime | None = None) -> date:

@@ -51,7 +51,8 @@ class Brief:
     """A claimed turn, with all of its chat that an answer needs.
 
     `question` is everything the visitor wrote that the turn answers; `history` the last lines up
-    to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers so far;
+    to it; `settings` the owner's facts for this agent; `done_today` the visitor's answers before
+    this one, in whatever chat and also those under way: who asks in many at once gets no more;
     `providers` those of the organization, by their ids; `memory` what is remembered of the visitor;
     `strictness` how many times more tokens than were estimated the last prompt was counted as;
     `lately` what was said and what came of it; `rules` those of moderation; `tools` what the agent
@@ -209,7 +210,8 @@ SELECT %(columns)s, variant.id, variant.settings::text,
         SELECT count(*) FROM chat_session visit
         JOIN chat_chat talk ON talk.session_id = visit.id
         JOIN chat_turn done ON done.chat_id = talk.id
-        WHERE visit.visitor_id = session.visitor_id AND done.status = 'done'
+        WHERE visit.visitor_id = session.visitor_id AND done.id < turn.id
+          AND done.status IN ('done', 'running', 'queued')
           AND done.created_at >= date_trunc('day', statement_timestamp(), %%(zone)s)
     ),
     coalesce((

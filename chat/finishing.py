@@ -141,7 +141,7 @@ def prepare(claim: results.Claim, bill: ledger.Bill) -> Job:
     asked = request(result, lines, agent)
     is_alone = model.name == ai.knowledge_model().name
     if not is_alone:
-        bill.account = ledger.account_of(chat.organization, agent)
+        bill.account = ledger.account_of(chat.organization, agent, chat)
         asked = replace(asked, calls=bill.of(ModelCall.Purpose.EXTRACTION))
         models = [(one.provider, one.model) for one in ai.named(first, others) if not one.problem]
         # The second is for what did not fit the first time.

@@ -247,7 +247,12 @@ async def _said_by(model: ChatModel, request: ChatRequest) -> str:
 def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest, ledger.Bill] | None:
     handoff = (
         Handoff.unscoped.filter(pk=handoff_id, ended_at=None, summary_model="")
-        .select_related("organization", "chat__organization", "chat__session__widget__agent")
+        .select_related(
+            "organization",
+            "chat__organization",
+            "chat__session__widget__agent",
+            "chat__session__visitor",
+        )
         .first()
     )
     if handoff is None:
@@ -266,7 +271,7 @@ def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest, ledger.Bill] | N
         PromptMessage("system", SYSTEM.format(language=language)),
         PromptMessage("user", f"<dialogue>\n{dialogue}\n</dialogue>"),
     )
-    bill = ledger.Bill(ledger.account_of(handoff.organization, widget.agent))
+    bill = ledger.Bill(ledger.account_of(handoff.organization, widget.agent, handoff.chat))
     asked = bill.of(ModelCall.Purpose.SUMMARY)
     request = ChatRequest(messages=messages, temperature=0.0, max_tokens=300, calls=asked)
     if bill.reserve([(model.provider, model.name)], messages, request.max_tokens):

@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -20,6 +22,7 @@ import ai
 from ai.interface import AIError, Call, ChatModel, ChatRequest, PromptMessage
 from ai.metering import prompt_tokens
 from chat.accounts import Account, Limit, Price, Scope, day_of, server_is_limited
+from chat.models import Chat
 from organizations import health
 from organizations.models import Agent, ModelPrice, Organization
 
@@ -29,20 +32,27 @@ log = logging.getLogger(__name__)
 SERVER = "server"
 # Any number of ours: who counts the whole server's tokens waits for who does.
 SERVER_LOCK = 7_304_115
+# What is held outside of turns, where no lease tells who is alive, is held no longer.
+LONGEST = timedelta(minutes=10)
 
 
 @dataclass
 class Bill:
-    """What one attempt of a turn holds and has called; settled once, whatever became of it."""
+    """What one attempt of a turn holds and has called; settled once, whatever became of it.
+
+    `purpose` is that of all its calls, where they are not booked under their own.
+    """
 
     account: Account | None = None
     calls: list[tuple[str, list[Call]]] = field(default_factory=list)
     holds: bool = False
+    purpose: str = ""
+    key: UUID = field(default_factory=uuid4)
 
     def of(self, purpose: str) -> list[Call]:
         """A list for a request's calls."""
         calls: list[Call] = []
-        self.calls.append((purpose, calls))
+        self.calls.append((self.purpose or purpose, calls))
         return calls
 
     def reserve(
@@ -62,7 +72,7 @@ class Bill:
         prompt = (prompt_tokens(messages) + more) * rounds
         answer = max_tokens * rounds
         most = self.account.highest(models, prompt, answer)
-        refused = reserve(self.account, limits, prompt + answer, most)
+        refused = reserve(self.account, limits, prompt + answer, most, self.key)
         self.holds = self.holds or not refused
         return refused
 
@@ -76,7 +86,7 @@ class Bill:
         if self.account is None or not self.is_open:
             return
         rows = [(purpose, call) for purpose, calls in self.calls for call in calls]
-        book(self.account, rows)
+        book(self.account, rows, self.key if self.holds else None)
         self.calls, self.holds = [], False
         health.note(
             self.account.organization.pk, [call for _purpose, call in rows], self.account.health
@@ -97,13 +107,19 @@ def whole(
         bill.settle()
 
 
-def account_of(organization: Organization, agent: Agent | None = None) -> Account:
-    """Who pays for what is no turn's."""
+def account_of(
+    organization: Organization, agent: Agent | None = None, chat: Chat | None = None
+) -> Account:
+    """Who pays for what is no turn's, though perhaps a chat's and so its visitor's."""
     rows = ModelPrice.objects.of(organization)
+    visitor = chat.session.visitor if chat else None
     return Account(
         organization=organization,
         day=day_of(),
         agent=agent,
+        chat=chat.pk if chat else None,
+        visitor=visitor.pk if visitor else None,
+        ip=visitor.ip or "" if visitor else "",
         prices={
             (row.provider_id, row.model): Price(row.input_price, row.cached_price, row.output_price)
             for row in rows
@@ -115,7 +131,9 @@ def account_of(organization: Organization, agent: Agent | None = None) -> Accoun
 # --- holding --------------------------------------------------------------------------------------
 
 
-def reserve(account: Account, limits: Sequence[Limit], tokens: int, most: Decimal) -> str:
+def reserve(
+    account: Account, limits: Sequence[Limit], tokens: int, most: Decimal, bill: UUID
+) -> str:
     """Hold tokens and money in all these budgets, or in none; whose limit forbids it, or "".
 
     An answer is let in while its budgets are not used up, counting what others hold: so however
@@ -124,8 +142,10 @@ def reserve(account: Account, limits: Sequence[Limit], tokens: int, most: Decima
     values = {
         **_columns(limits),
         "organization": account.organization.pk,
+        "bill": bill,
         "turn": account.turn,
         "attempt": account.attempt,
+        "longest": None if account.turn else LONGEST,
         "count": len(limits),
         "held_tokens": tokens,
         "held_cost": most,
@@ -194,8 +214,9 @@ WITH wanted AS (
     FROM held, verdict WHERE b.id = held.id AND verdict.is_let_in
 ), kept AS (
     INSERT INTO chat_reservation
-        (organization_id, turn_id, attempt, tokens, cost, budgets, created_at)
-    SELECT %(organization)s, %(turn)s, %(attempt)s, %(held_tokens)s, %(held_cost)s,
+        (organization_id, bill, turn_id, attempt, until, tokens, cost, budgets, created_at)
+    SELECT %(organization)s, %(bill)s, %(turn)s, %(attempt)s,
+        statement_timestamp() + %(longest)s::interval, %(held_tokens)s, %(held_cost)s,
         (SELECT array_agg(id) FROM held), statement_timestamp()
     FROM verdict WHERE is_let_in
 )
@@ -226,18 +247,17 @@ def _open(account: Account, limit: Limit) -> None:
         )
 
 
-_TURNS = """c.turn_id IN (
-    SELECT t.id FROM chat_visitor v
+_CHATS = """c.chat_id IN (
+    SELECT h.id FROM chat_visitor v
     JOIN chat_session s ON s.visitor_id = v.id
     JOIN chat_chat h ON h.session_id = s.id
-    JOIN chat_turn t ON t.chat_id = h.id
     WHERE v.organization_id = %(organization)s AND"""
 OWN = {
     Scope.DAY: "true",
     Scope.MONTH: "true",
     Scope.AGENT: "c.agent_id = %(key)s::bigint",
-    Scope.VISITOR: f"{_TURNS} v.id = %(key)s::bigint)",
-    Scope.IP: f"{_TURNS} v.ip = %(key)s::inet)",
+    Scope.VISITOR: f"{_CHATS} v.id = %(key)s::bigint)",
+    Scope.IP: f"{_CHATS} v.ip = %(key)s::inet)",
 }
 OPEN = """
 INSERT INTO organizations_budget (organization_id, scope, key, since, tokens, cost)
@@ -252,8 +272,8 @@ ON CONFLICT DO NOTHING
 # --- booking --------------------------------------------------------------------------------------
 
 
-def book(account: Account, calls: Sequence[tuple[str, Call]]) -> None:
-    """Write calls down, add them to their turn and their budgets, and free what was held for it.
+def book(account: Account, calls: Sequence[tuple[str, Call]], bill: UUID | None = None) -> None:
+    """Write calls down, add them to their turn and their budgets, and free what the bill holds.
 
     Nothing of it is fenced: what was called was called, whoever has the turn by now.
     """
@@ -266,7 +286,8 @@ def book(account: Account, calls: Sequence[tuple[str, Call]]) -> None:
                 "organization": account.organization.pk,
                 "agent": account.agent.pk if account.agent else None,
                 "turn": account.turn,
-                "attempt": account.attempt,
+                "chat": account.chat,
+                "bill": bill,
                 "day": account.day,
                 "uuids": [call.key for _purpose, call in calls],
                 "purposes": [purpose for purpose, _call in calls],
@@ -287,10 +308,15 @@ def book(account: Account, calls: Sequence[tuple[str, Call]]) -> None:
 BOOK = """
 WITH calls AS (
     INSERT INTO chat_modelcall (
-        organization_id, turn_id, agent_id, provider_id, key, purpose, model, prompt_tokens,
-        cached_tokens, completion_tokens, is_estimated, cost, code, milliseconds, day, created_at
+        organization_id, turn_id, chat_id, agent_id, provider_id, key, purpose, model,
+        prompt_tokens, cached_tokens, completion_tokens, is_estimated, cost, code, milliseconds,
+        day, created_at
     )
     SELECT %(organization)s, (SELECT id FROM chat_turn WHERE id = %(turn)s),
+        coalesce(
+            (SELECT chat_id FROM chat_turn WHERE id = %(turn)s),
+            (SELECT id FROM chat_chat WHERE id = %(chat)s)
+        ),
         (SELECT id FROM organizations_agent WHERE id = %(agent)s),
         (SELECT id FROM organizations_provider WHERE id = n.provider),
         n.key, n.purpose, n.model, n.prompt, n.cached, n.answer, n.is_estimated, n.cost, n.code,
@@ -317,7 +343,7 @@ WITH calls AS (
     FROM sums WHERE t.id = %(turn)s AND sums.calls > 0
 ), freed AS MATERIALIZED (
     DELETE FROM chat_reservation
-    WHERE organization_id = %(organization)s AND turn_id = %(turn)s AND attempt = %(attempt)s
+    WHERE organization_id = %(organization)s AND bill = %(bill)s
     RETURNING tokens, cost, budgets
 ), wanted AS (
     SELECT * FROM unnest(%(scopes)s::text[], %(keys)s::text[], %(sinces)s::date[])
@@ -359,11 +385,12 @@ def sweep() -> int:
 SWEEP = """
 WITH dead AS MATERIALIZED (
     SELECT r.id FROM chat_reservation r
-    WHERE r.created_at < statement_timestamp() - interval '2 seconds' AND NOT EXISTS (
-        SELECT FROM chat_turn t
-        WHERE t.id = r.turn_id AND t.attempt = r.attempt AND t.status = 'running'
-            AND t.lease_until > statement_timestamp()
-    )
+    WHERE r.created_at < statement_timestamp() - interval '2 seconds'
+        AND coalesce(r.until < statement_timestamp(), NOT EXISTS (
+            SELECT FROM chat_turn t
+            WHERE t.id = r.turn_id AND t.attempt = r.attempt AND t.status = 'running'
+                AND t.lease_until > statement_timestamp()
+        ))
     FOR UPDATE OF r SKIP LOCKED
 ), freed AS MATERIALIZED (
     DELETE FROM chat_reservation r USING dead WHERE r.id = dead.id

@@ -92,7 +92,7 @@ def _learn_from(chat: Chat) -> int:
         MemoryFact.of_person(visitor, chat.session.customer).values_list("text", flat=True)
     )
     try:
-        account = ledger.account_of(chat.organization, agent)
+        account = ledger.account_of(chat.organization, agent, chat)
         ask = functools.partial(ledger.whole, account, ModelCall.Purpose.EXTRACTION)
         found = by_model(model, lines, known, ask)
     except AIError as error:

@@ -181,6 +181,7 @@ def read(claim: Claim) -> ChatResult | None:
             "chat__organization",
             "chat__session__widget__agent",
             "chat__session__customer",
+            "chat__session__visitor",
         )
         .first()
     )

@@ -62,7 +62,7 @@ def summarise(chat_id: UUID, forgotten: int = 0) -> int:
     while True:
         chat = (
             Chat.unscoped.filter(chat_id=chat_id)
-            .select_related("organization", "session__widget__agent")
+            .select_related("organization", "session__widget__agent", "session__visitor")
             .first()
         )
         if chat is None:
@@ -99,7 +99,7 @@ def _made(chat: Chat, block: Sequence[Line]) -> str:
     model = ai.chat_model(*providers.models_of(agent, providers.of(chat.organization)))
     if model.name != ai.knowledge_model().name:
         try:
-            account = ledger.account_of(chat.organization, agent)
+            account = ledger.account_of(chat.organization, agent, chat)
             ask = functools.partial(ledger.whole, account, ModelCall.Purpose.SUMMARY)
             return by_model(model, chat.summary, block, chat.session.language, ask)
         except AIError as error:

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,24 +18,32 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 import ai
+from ai.interface import AIError, Call, Usage
 from chat import (
     approvals,
     assistant,
     conversation,
     finishing,
     handoffs,
+    ledger,
     lessons,
     memory,
     summaries,
 )
+from chat.accounts import Purpose
 from chat.deltas import DeltaPipe
 from chat.models import Mode, Session
 from chat.trials import runs
+from knowledge import gaps, spending
+from knowledge.graph import asking, reading
 from organizations import calling, providers
+from organizations.models import Organization
 
 log = logging.getLogger(__name__)
 
 HANG_UP_SECONDS = 2.0
+# What waits to be indexed goes before graphs.
+GRAPH_SECONDS = 15.0
 
 
 @functools.cache
@@ -137,3 +146,54 @@ def learn() -> int:
     while count := lessons.learn():
         total += count
     return total
+
+
+@shared_task(name="chat.tasks.gather_gaps")
+def gather_gaps() -> int:
+    """Gather the questions that were asked in vain, and draft answers; how many were placed.
+
+    Here and not in `knowledge`, as what drafts cost is booked here. The indexing queue's.
+    """
+    count = 0
+    for organization in gaps.waiting_organizations():
+        try:
+            count += gaps.gather(organization)
+            gaps.draft(organization, _paid(organization, Purpose.DRAFT))
+        except AIError as error:
+            # The questions wait for the next run; another organization's are as well off.
+            log.warning("organization %s: nothing gathered: %s", organization.pk, error.code)
+    return count
+
+
+@shared_task(name="chat.tasks.read_graphs")
+def read_graphs() -> int:
+    """Read passages that are new in the knowledge graph, for a short while; how many.
+
+    Here as `gather_gaps` is. The indexing queue's.
+    """
+    until = time.monotonic() + GRAPH_SECONDS
+    count = 0
+    for organization in reading.waiting():
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        count += reading.read(organization, left, _paid(organization, Purpose.GRAPH))
+    return count
+
+
+def _paid(organization: Organization, purpose: str) -> asking.Ask:
+    """Models are asked within the organization's limits, and booked."""
+    return functools.partial(ledger.whole, ledger.account_of(organization), purpose)
+
+
+@shared_task(name=spending.TASK)
+def book(organization_id: int, calls: list[dict[str, Any]]) -> None:
+    """Book what was embedded for the knowledge. The indexing queue's."""
+    organization = Organization.objects.filter(pk=organization_id).first()
+    if organization is not None:
+        told = [
+            Call(**{**one, "usage": Usage(**one["usage"]), "key": UUID(one["key"])})
+            for one in calls
+        ]
+        account = ledger.account_of(organization)
+        ledger.book(account, [(Purpose.INDEXING, call) for call in told])

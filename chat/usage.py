@@ -14,23 +14,23 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from chat.models import Chat, ModelCall
+from chat.models import ModelCall
 from knowledge.tables import harmless
-from organizations.models import Organization
+from organizations.models import ChatType, Organization
 
 # What calls may be grouped by, with the columns that tell the groups apart.
 GROUPS: dict[str, tuple[str, ...]] = {
     "day": ("day",),
     "agent": ("agent_id", "agent__name"),
     "model": ("provider__name", "model"),
-    "type": ("turn__chat__type",),
+    "type": ("chat__kind_id", "chat__kind__slug", "chat__kind__names", "is_of_chat"),
     "purpose": ("purpose",),
-    "chat": ("turn__chat_id", "turn__chat__name"),
+    "chat": ("chat_id", "chat__name"),
 }
 TITLES = {
     "day": gettext_lazy("By day"),
@@ -90,7 +90,9 @@ def total(organization: Organization, since: date, until: date) -> Row:
 def rows(organization: Organization, since: date, until: date, by: str) -> list[Row]:
     """The figures of each group; days in order and none left out, the others by what they cost."""
     columns = GROUPS[by]
-    groups = calls(organization, since, until).order_by().values(*columns).annotate(**FIGURES)
+    of_chat = ExpressionWrapper(Q(chat__isnull=False), output_field=BooleanField())
+    found_calls = calls(organization, since, until).annotate(is_of_chat=of_chat)
+    groups = found_calls.order_by().values(*columns).annotate(**FIGURES)
     found = []
     for group in groups:
         values = [group.pop(column) for column in columns]
@@ -111,14 +113,17 @@ def _label(by: str, values: list[Any]) -> str:
     if by == "day":
         return str(first.isoformat())
     if by == "agent":
-        return str(rest[0] or _("a deleted agent"))
+        return str(rest[0] or _("no agent, or a deleted one"))
     if by == "model":
         return f"{rest[0]} · {first}" if first else str(rest[0])
     if by == "type":
-        return str(dict(Chat.Type.choices).get(first, first or _("outside of chats")))
+        slug, names, is_of_chat = rest
+        if first is None:
+            return _("Without a type") if is_of_chat else _("outside of chats")
+        return ChatType(slug=slug, names=names).name(get_language() or "")
     if by == "purpose":
         return str(dict(ModelCall.Purpose.choices).get(first, first))
-    return str(rest[0] or (f"#{first}" if first else _("an erased chat")))
+    return str(rest[0] or (f"#{first}" if first else _("no chat, or an erased one")))
 
 
 def sheet(found: list[Row], by: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 import ai
 from ai.interface import AIError, Embedder
-from knowledge import documents, inserts, upkeep
+from knowledge import documents, inserts, spending, upkeep
 from knowledge.entries import KINDS
 from knowledge.inserts import Made, config_of
 from knowledge.models import Article, Document, FAQEntry, Knowledge, Passage, SearchIndex, WebPage
@@ -55,7 +55,9 @@ def index(kind: str, item_id: int, content_hash: str) -> bool:
     try:
         for batch in _batches(pieces_of(item)):
             for embedder in embedders:
-                spools[embedder.name].add(*_embedded(kind, [item_id], batch, embedder))
+                with spending.told(item.organization_id):
+                    made = _embedded(kind, [item_id], batch, embedder)
+                spools[embedder.name].add(*made)
             if max(map(len, spools.values())) > MAX_PASSAGES:
                 raise documents.Unreadable("text_too_long")
         if not all(map(len, spools.values())):
@@ -90,7 +92,8 @@ def index_many(kind: str, pairs: Sequence[tuple[int, str]]) -> int:
     for organization_id, items in organizations.items():
         embedders = upkeep.wanted(upkeep.index_of(organization_id))
         for together in _together(items):
-            count += _index_together(kind, together, embedders)
+            with spending.told(organization_id):
+                count += _index_together(kind, together, embedders)
         upkeep.measure(organization_id)
     return count
 

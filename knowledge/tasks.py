@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +12,7 @@ from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError
-from knowledge import entries, gaps, imports, indexing, site_reading, upkeep, websites
-from knowledge.graph import reading
+from knowledge import entries, imports, indexing, site_reading, upkeep, websites
 from knowledge.models import Import, Knowledge, SearchIndex
 
 log = logging.getLogger(__name__)
@@ -26,8 +24,6 @@ MAX_RETRIES = 5
 LOST = 2000
 # A table that takes longer to look through is not what it seems.
 IMPORT_SECONDS = 600
-# What waits to be indexed goes before graphs.
-GRAPH_SECONDS = 15.0
 
 
 @shared_task(name="knowledge.tasks.index", bind=True, max_retries=MAX_RETRIES)
@@ -135,30 +131,3 @@ def read_sites() -> int:
     for source_id, run in lost:
         websites.send(source_id, str(run))
     return begun + len(lost)
-
-
-@shared_task(name="knowledge.tasks.gather_gaps")
-def gather_gaps() -> int:
-    """Gather the questions that were asked in vain, and draft answers; how many were placed."""
-    count = 0
-    for organization in gaps.waiting_organizations():
-        try:
-            count += gaps.gather(organization)
-            gaps.draft(organization)
-        except AIError as error:
-            # The questions wait for the next run; another organization's are as well off.
-            log.warning("organization %s: nothing gathered: %s", organization.pk, error.code)
-    return count
-
-
-@shared_task(name="knowledge.tasks.read_graphs")
-def read_graphs() -> int:
-    """Read passages that are new in the knowledge graph, for a short while; how many."""
-    until = time.monotonic() + GRAPH_SECONDS
-    count = 0
-    for organization in reading.waiting():
-        left = until - time.monotonic()
-        if left <= 0:
-            break
-        count += reading.read(organization, left)
-    return count

@@ -15,6 +15,7 @@ from organizations.models.providers import parse_headers, refusal
 
 # What is wrong with a provider, for whoever sets it up.
 SENTENCES: dict[str, Promise] = {
+    "limit": _("A limit is used up, so no model was asked."),
     "ai_auth": _("The key is refused. Check that it is whole and belongs to this provider."),
     "ai_model_not_found": _("The provider has no model of this name."),
     "ai_quota": _("The key is right, but the account has no money or quota left."),

@@ -217,6 +217,7 @@ def fill(house: House) -> Rows:
     add(
         ModelCall,
         key=uuid.uuid4(),
+        chat=chat,
         turn=turn,
         agent=house.agent,
         provider=provider,
@@ -225,7 +226,7 @@ def fill(house: House) -> Rows:
         prompt_tokens=3,
         day=today,
     )
-    add(Reservation, turn=turn, attempt=1, tokens=1, cost=0, budgets=[budget.pk])
+    add(Reservation, bill=uuid.uuid4(), turn=turn, attempt=1, tokens=1, cost=0, budgets=[budget.pk])
     line = {"chat": chat, "content": word}
     add(Message, **line, seq=1, role="user", sender=visitor.sender, client_id=uuid.uuid4())
     add(Message, **line, seq=2, role="assistant", sender="assistant", turn=turn, model=word)

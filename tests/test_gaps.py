@@ -18,7 +18,8 @@ from chat import assistant, lessons, visitor
 from chat.deltas import DeltaPipe
 from chat.models import Chat, Message, Turn, Visitor
 from chat.refusals import Refused
-from knowledge import entries, gaps, indexing, retrieval, suggestions, tasks
+from chat.tasks import gather_gaps
+from knowledge import entries, gaps, indexing, retrieval, suggestions
 from knowledge.models import AskedQuestion, FAQEntry, Suggestion
 from operators import desk
 from tests.conftest import House
@@ -59,7 +60,7 @@ def gather(house: House) -> list[Suggestion]:
     """Run both periodic tasks, and see what is open."""
     while lessons.learn():
         pass
-    tasks.gather_gaps()
+    gather_gaps()
     rows = Suggestion.objects.of(house.organization).filter(status="open")
     return list(rows.order_by("-asked_count", "pk"))
 

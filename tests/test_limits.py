@@ -20,7 +20,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 import ai
-from ai.interface import AIError, Call, Usage
+from ai.interface import AIError, Call, ChatRequest, PromptMessage, Usage
 from ai.scripted import ScriptedModel
 from chat import accounts, assistant, ledger, turns, visitor
 from chat.accounts import Account, Limit, Scope
@@ -328,6 +328,35 @@ def test_what_a_dead_worker_held_is_freed(acme: House, model: ScriptedModel) -> 
     assert not Reservation.unscoped.exists()
 
 
+def test_what_is_held_outside_of_turns_is_freed_at_once(acme: House, model: ScriptedModel) -> None:
+    limit_agent(acme, daily_tokens=5000)
+    acme.agent.refresh_from_db()
+    who = ledger.account_of(acme.organization, acme.agent)
+    model.enqueue("Yes.")
+    request = ChatRequest(messages=(PromptMessage("user", "Is it?"),), max_tokens=800)
+    assert ledger.whole(who, "summary", model, request, 10) == "Yes."
+    used = budget(acme, Scope.AGENT)
+    assert used.tokens == 2
+    assert used.held_tokens == 0
+    assert not Reservation.unscoped.exists()
+
+
+def test_what_is_held_outside_of_turns_is_not_swept_while_it_may_be_asked(acme: House) -> None:
+    limit_agent(acme, daily_tokens=5000)
+    one, another = (ledger.Bill(account(acme)) for _ in range(2))
+    for bill in (one, another):
+        assert bill.reserve([], (), 800) == ""
+    Reservation.unscoped.update(created_at=F("created_at") - timedelta(minutes=9))
+    dispatch_once()
+    assert budget(acme, Scope.AGENT).held_tokens == 1600
+    one.settle()
+    assert budget(acme, Scope.AGENT).held_tokens == 800, "the other's is its own"
+    Reservation.unscoped.update(until=Now() - timedelta(seconds=1))
+    dispatch_once()
+    assert budget(acme, Scope.AGENT).held_tokens == 0
+    assert not Reservation.unscoped.exists()
+
+
 def test_what_an_erased_chat_held_is_freed(acme: House, model: ScriptedModel) -> None:
     limit_agent(acme, daily_tokens=5000)
     person = acme.visitor()
@@ -495,6 +524,28 @@ def test_one_visitor_in_twenty_chats_passes_a_limit_by_one_reply_at_most(
     assert all(said(turn) for turn in asked), "nobody is left in silence"
     used = budget(acme, Scope.VISITOR)
     assert (used.tokens, used.held_tokens) == (400, 0)
+
+
+def test_one_visitor_in_twenty_chats_gets_no_more_answers_than_allowed(
+    acme: House, model: ScriptedModel
+) -> None:
+    limit_agent(acme, daily_turns_per_visitor=3)
+    person = acme.visitor()
+    asked = []
+    for _ in range(CROWD):
+        chat = visitor.new_chat(person, acme.visit, uuid.uuid4(), "", "general")
+        visitor.say(person, acme.visit, QUESTION, uuid.uuid4(), chat.chat_id)
+        asked.append(Turn.unscoped.get(chat=chat))
+        model.enqueue("This ", "one.")
+        Message.unscoped.update(timestamp=F("timestamp") - timedelta(minutes=2))
+        Chat.unscoped.update(created_at=F("created_at") - timedelta(minutes=2))
+    answered(*reversed(asked))
+    for turn in asked:
+        turn.refresh_from_db()
+    assert len(model.requests) == 3
+    assert [turn.error for turn in asked] == ["", "", "", *["limit_answers"] * (CROWD - 3)]
+    assert {turn.status for turn in asked} == {"done"}
+    assert all(said(turn) for turn in asked), "nobody is left in silence"
 
 
 def test_workers_processes_pass_a_limit_by_one_reply_at_most(acme: House, tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from django.urls import reverse
 import ai
 from chat import assistant, lessons
 from chat.deltas import DeltaPipe
-from chat.models import Chat, Message, Session, Turn, Visitor
+from chat.models import Chat, Message, ModelCall, Reservation, Session, Turn, Visitor
 from chat.protocol import Page
 from chat.trials import rehearsal
 from chat.visitor import Visit
 from knowledge import entries, indexing
 from knowledge.models import AskedQuestion, Category, ContextEntry, FAQEntry, Passage
 from organizations import agents
-from organizations.models import Member, ModelPrice
+from organizations.models import Budget, Member, ModelPrice, Organization
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
 from tests.test_chat_assistant import ask as ask
@@ -171,6 +171,75 @@ def test_nothing_is_kept_and_nothing_counts(acme: House, server: OpenAIServer) -
     for model in (Visitor, Session, Chat, Turn, Message, AskedQuestion):
         assert not model.unscoped.exists(), model
     assert FAQEntry.unscoped.get().views_count == 0
+
+
+def test_what_is_tried_is_booked_and_is_nobodys(acme: House, server: OpenAIServer) -> None:
+    write(acme, "The tour of Kazan", "The long tour takes three hours.")
+    ModelPrice.unscoped.create(
+        organization=acme.organization, model="fake", input_price=1, output_price=2
+    )
+    Organization.objects.update(daily_tokens=100_000)
+    said = post(acme.owner, agent=key(acme), text="Is the tour three hours long?")[1]
+    call = ModelCall.unscoped.get()
+    assert (call.purpose, call.organization, call.agent) == ("trial", acme.organization, acme.agent)
+    assert (call.turn, call.chat, call.code) == (None, None, "")
+    assert f"{call.prompt_tokens} + {call.completion_tokens}" in said[-1]["receipt"]
+    assert str(call.cost) in said[-1]["receipt"]
+    used = Budget.unscoped.get(scope="day")
+    assert used.tokens == call.prompt_tokens + call.completion_tokens
+    assert (used.held_tokens, Reservation.unscoped.count()) == (0, 0)
+
+
+def test_failing_model_is_booked_and_frees_what_was_held(
+    acme: House, server: OpenAIServer, settings: Any
+) -> None:
+    settings.OPENAI_MODEL = "fake-broken"
+    Organization.objects.update(daily_tokens=100_000)
+    said = post(acme.owner, agent=key(acme), text="What is there to see in Kazan?")[1][-1]
+    assert said["outcome"] == "failed"
+    calls = list(ModelCall.unscoped.all())
+    assert {(call.purpose, call.code) for call in calls} == {("trial", "ai_broken")}
+    used = Budget.unscoped.get(scope="day")
+    assert used.tokens == sum(call.prompt_tokens + call.completion_tokens for call in calls) > 0
+    assert (used.held_tokens, Reservation.unscoped.count()) == (0, 0)
+
+
+def test_who_leaves_in_the_middle_has_it_booked(acme: House, server: OpenAIServer) -> None:
+    Organization.objects.update(daily_tokens=100_000)
+    asked = rehearsal.Asked(acme.agent, "What is there to see in Kazan?", "en")
+
+    async def leave() -> None:
+        pieces = rehearsal.stream(asked)
+        assert isinstance(await anext(pieces), str)
+        await pieces.aclose()
+        await ai.close()
+
+    Organization.objects.filter(pk=acme.organization.pk).first()
+    acme.agent.refresh_from_db()
+    asyncio.run(leave())
+    call = ModelCall.unscoped.get()
+    assert (call.purpose, call.code) == ("trial", "stopped")
+    assert call.prompt_tokens > 0
+    used = Budget.unscoped.get(scope="day")
+    assert (used.tokens, used.held_tokens) == (call.prompt_tokens + call.completion_tokens, 0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"daily_tokens": 0}, "The organization&#x27;s limit of the day is used up"),
+        ({"monthly_cost": 0}, "The organization&#x27;s limit of the month is used up"),
+    ],
+)
+def test_limit_that_is_used_up_is_said(
+    acme: House, server: OpenAIServer, columns: dict[str, int], words: str
+) -> None:
+    Organization.objects.update(**columns)
+    status, said = post(acme.owner, agent=key(acme), text="What is there to see in Kazan?")
+    assert status == 200
+    assert (said[-1]["type"], said[-1]["outcome"]) == ("receipt", "limit")
+    assert words in said[-1]["answer"]
+    assert server.requests == []
 
 
 def test_request_for_a_person_hands_over(acme: House, server: OpenAIServer) -> None:

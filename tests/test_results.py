@@ -29,7 +29,7 @@ from chat.models import Chat, ChatResult, Message, ModelCall, Visitor
 from chat.refusals import Refused
 from operators import desk
 from organizations import schemas
-from organizations.models import ChatType, ModelPrice
+from organizations.models import Agent, Budget, ChatType, ModelPrice
 from tests.conftest import House, client_of
 from tests.kinds import NOTE, begin, make, offer, talk
 from tests.openai_server import OpenAIServer
@@ -529,6 +529,7 @@ def test_faults_of_the_provider(
 def test_cost_is_that_of_both_requests(acme: House, server: OpenAIServer) -> None:
     prices = {"input_price": 1000, "output_price": 2000}
     ModelPrice.unscoped.create(organization=acme.organization, model="fake-wrong-once", **prices)
+    Agent.objects.of(acme.organization).update(daily_tokens_per_visitor=100_000)
     with asks(server, "fake-wrong-once"):
         result = make(plan_of(acme))
     paid = result.prompt_tokens * 1000 + result.completion_tokens * 2000
@@ -537,6 +538,12 @@ def test_cost_is_that_of_both_requests(acme: House, server: OpenAIServer) -> Non
     calls = ModelCall.objects.of(acme.organization)
     assert [call.purpose for call in calls] == ["extraction", "extraction"]
     assert sum(call.cost or 0 for call in calls) == result.cost
+    # They are the chat's, and of its visitor's day.
+    assert {call.chat_id for call in calls} == {result.chat_id}
+    used = Budget.objects.of(acme.organization).get(scope="visitor")
+    assert used.key == str(result.chat.session.visitor_id)
+    assert used.tokens == result.prompt_tokens + result.completion_tokens
+    assert used.held_tokens == 0
 
 
 def test_killing_the_worker_neither_loses_nor_doubles_the_result(

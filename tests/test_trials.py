@@ -16,12 +16,22 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from kombu.exceptions import OperationalError
 
-from chat.models import Gate, Message, TestCase, TestResult, TestRun, TestSet, Turn, Visitor
+from chat.models import (
+    Gate,
+    Message,
+    ModelCall,
+    TestCase,
+    TestResult,
+    TestRun,
+    TestSet,
+    Turn,
+    Visitor,
+)
 from chat.trials import candidates, cases, comparing, judging, receipts, replay, runs, tables
 from chat.trials.receipts import Receipt
 from knowledge.models import FAQEntry
 from organizations import agents
-from organizations.models import AgentVersion
+from organizations.models import AgentVersion, Budget, Organization
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
 from tests.processes import started
@@ -87,6 +97,32 @@ def problems(test_set: TestSet, house: House) -> dict[str, list[str]]:
         result.question: [problem["code"] for problem in result.problems]
         for result in TestResult.unscoped.filter(run=run)
     }
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+def test_limit_stops_a_run_and_fails_no_case(acme: House, test_set: TestSet, settings: Any) -> None:
+    teach(acme, "How can I pay?", "By card.")
+    write(acme, "The tour of Kazan", "The long tour takes three hours.")
+    add(test_set, "How can I pay?", all_of=["card"])
+    add(test_set, "Does the long tour take three hours or four?", all_of=["three hours"])
+    add(test_set, "Is the long tour of Kazan three hours long?", all_of=["three hours"])
+    Organization.objects.update(daily_tokens=1)
+    with OpenAIServer() as server:
+        settings.OPENAI_BASE_URL, settings.OPENAI_MODEL = server.base_url, "fake"
+        run = run_through(runs.begin(test_set, published(acme), with_base=False))
+        assert len(server.requests) == 1
+    # The entry needs no model, the next question has used the limit up, and the last found it so.
+    assert (run.status, run.error, run.done, run.passed) == ("limit", "limit_day", 2, 2)
+    last = TestResult.unscoped.get(run=run, number=3)
+    assert (last.passed, last.receipt, last.finished_at, last.lease_token) == (None, {}, None, None)
+    assert runs.share(run) is None
+    assert ModelCall.unscoped.get().purpose == "trial"
+    assert (Budget.unscoped.get(scope="day").held_tokens, runs.resume()) == (0, 0)
+    page = client_of(acme.owner).get(reverse("admin:chat_testrun_change", args=[run.pk]))
+    assert b"The run was stopped: a limit is used up" in page.content
+    assert b"The organization&#x27;s limit of the day is used up" in page.content
 
 
 # --- what passes ----------------------------------------------------------------------------------

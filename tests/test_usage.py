@@ -7,12 +7,14 @@ import csv
 import io
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
+from django.db.models.functions import Coalesce
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -28,7 +30,15 @@ from chat.accounts import Account, Price
 from chat.deltas import DeltaPipe
 from chat.models import Chat, ModelCall, Turn
 from organizations import agents, budgets, pricing
-from organizations.models import Agent, Budget, ModelHealth, ModelPrice, Organization, Provider
+from organizations.models import (
+    Agent,
+    Budget,
+    ChatType,
+    ModelHealth,
+    ModelPrice,
+    Organization,
+    Provider,
+)
 from organizations.models.prices import cost
 from organizations.templatetags.money import money
 from tests.conftest import House, client_of
@@ -49,9 +59,10 @@ def account(house: House, turn: Turn | None = None, **fields: Any) -> Account:
     )
 
 
-def asked(house: House, kind: str = "general") -> Turn:
+def asked(house: House, kind: ChatType | None = None) -> Turn:
     person = house.visitor()
-    chat = visitor.new_chat(person, house.visit, uuid.uuid4(), "", kind)
+    chat = visitor.new_chat(person, house.visit, uuid.uuid4(), "", "general")
+    Chat.unscoped.filter(pk=chat.pk).update(kind=kind)
     visitor.say(person, house.visit, "Which one?", uuid.uuid4(), chat.chat_id)
     return Turn.unscoped.get(chat=chat)
 
@@ -86,7 +97,9 @@ def test_money_shows_every_digit(value: str | None, shown: str) -> None:
 # --- adding up ------------------------------------------------------------------------------------
 
 CALLS = st.tuples(
-    st.integers(0, 5),  # the turn, 5: none
+    # The chat, 5: none; and whether it was for its turn, or for its result or summary.
+    st.integers(0, 5),
+    st.booleans(),
     st.integers(0, 3),  # days ago
     st.sampled_from(["m", "n", "free", "unknown"]),
     st.sampled_from(list(ModelCall.Purpose.values)),
@@ -95,7 +108,7 @@ CALLS = st.tuples(
     st.integers(0, 100_000),
     st.sampled_from(["", "stopped", "ai_timeout"]),
 )
-RANDOM_PRICES = {
+RANDOM_PRICES: dict[tuple[int | None, str], Price] = {
     (None, "m"): Price(Decimal("0.123457"), Decimal("0.012345"), Decimal("7.654321")),
     (None, "n"): Price(Decimal("33.333333"), None, Decimal("66.666667")),
     (None, "free"): Price(Decimal(0), None, Decimal(0)),
@@ -110,20 +123,31 @@ def test_every_grouping_adds_up_to_the_turns_to_the_last_digit(
     ModelCall.unscoped.all().delete()
     Turn.unscoped.all().delete()
     Budget.unscoped.all().delete()
-    kinds = ["general", "sales", "support"]
+    ChatType.unscoped.all().delete()
+    kinds = [
+        *(ChatType.unscoped.create(organization=acme.organization, slug=slug) for slug in "ab"),
+        None,
+    ]
     made = [asked(acme, kinds[number % 3]) for number in range(5)]
     # What was never looked at before a call is opened with what was used by then.
     since = TODAY() - timedelta(days=9)
-    for number, days, model, purpose, prompt, cached, answer, code in history:
-        turn = made[number] if number < 5 else None
+    for number, is_turns, days, model, purpose, prompt, cached, answer, code in history:
+        chat = made[number].chat if number < 5 else None
+        turn = made[number] if chat and is_turns else None
         call = Call(
             model, None, Usage(prompt, answer, prompt * cached // 100), code=code, milliseconds=1
         )
         day = TODAY() - timedelta(days=0 if turn else days)
-        ledger.book(account(acme, turn, day=day, prices=RANDOM_PRICES), [(purpose, call)])
+        if chat and not turn:
+            who = ledger.account_of(acme.organization, acme.agent, chat)
+            who = replace(who, day=day, prices=RANDOM_PRICES)
+        else:
+            who = account(acme, turn, day=day, prices=RANDOM_PRICES)
+        ledger.book(who, [(purpose, call)])
         booked(globex)
     total = usage.total(acme.organization, since, TODAY())
-    rows = {by: usage.rows(acme.organization, since, TODAY(), by) for by in usage.GROUPS}
+    with translation.override("en"):
+        rows = {by: usage.rows(acme.organization, since, TODAY(), by) for by in usage.GROUPS}
     for by, found in rows.items():
         assert sum(row.calls for row in found) == total.calls == len(history), by
         assert sum(row.prompt for row in found) == total.prompt, by
@@ -140,15 +164,44 @@ def test_every_grouping_adds_up_to_the_turns_to_the_last_digit(
     for name in ("prompt", "answer", "cost"):
         assert (of_turns[name] or 0) + (beside[name] or 0) == (getattr(total, name) or 0), name
     # And group by group.
+    chats = Chat.objects.of(acme.organization)
     for row in rows["chat"]:
         if row.key is not None:
-            own = turns.filter(chat=row.key).aggregate(cost=Sum("cost"))["cost"]
-            assert own == row.cost
+            assert row.cost == _spent_by(chats.filter(pk=row.key))
+    labels = {row.label for row in rows["type"]}
+    assert labels <= {"a", "b", "Without a type", "outside of chats"}
     for row in rows["type"]:
-        if row.key is not None:
-            own = turns.filter(chat__type=row.key).aggregate(cost=Sum("cost"))["cost"]
-            assert own == row.cost
+        if row.label != "outside of chats":
+            assert row.cost == _spent_by(chats.filter(kind=row.key))
+    for row in rows["agent"]:
+        assert row.cost == total.cost
     _check_budgets(acme)
+    for turn in made:
+        _check_visitors_day(acme, turn.chat)
+
+
+def _spent_by(chats: QuerySet[Chat]) -> Decimal | None:
+    """What the turns of chats cost by their receipts, and the calls beside them."""
+    costs = [
+        *Turn.unscoped.filter(chat__in=chats).values_list("cost", flat=True),
+        *ModelCall.unscoped.filter(chat__in=chats, turn=None).values_list("cost", flat=True),
+    ]
+    known = [one for one in costs if one is not None]
+    return sum(known, Decimal()) if known else None
+
+
+def _check_visitors_day(house: House, chat: Chat) -> None:
+    """A visitor's limit that is set now finds all of today's, with or without a turn."""
+    house.agent.daily_tokens_per_visitor = 10**12
+    who = ledger.account_of(house.organization, house.agent, chat)
+    assert ledger.reserve(who, who.limits(), 0, Decimal(), uuid.uuid4()) == ""
+    house.agent.daily_tokens_per_visitor = None
+    budget = Budget.objects.of(house.organization).get(scope="visitor", key=str(who.visitor))
+    today = ModelCall.objects.of(house.organization).filter(chat=chat, day=TODAY())
+    used = today.aggregate(
+        tokens=Coalesce(Sum(F("prompt_tokens") + F("completion_tokens")), 0), cost=Sum("cost")
+    )
+    assert (budget.tokens, budget.cost) == (used["tokens"], used["cost"] or 0)
 
 
 def _check_budgets(house: House) -> None:
@@ -160,7 +213,7 @@ def _check_budgets(house: House) -> None:
     house.agent.refresh_from_db()
     house.organization.refresh_from_db()
     who = account(house)
-    assert ledger.reserve(who, who.limits(), 0, Decimal()) == ""
+    assert ledger.reserve(who, who.limits(), 0, Decimal(), uuid.uuid4()) == ""
     for scope, since in (
         ("agent", TODAY()),
         ("day", TODAY()),

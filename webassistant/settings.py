@@ -165,7 +165,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "indexing"
 CELERY_TASK_ROUTES = {
     # It may wait for no visitor's answer, and no answer for it.
+    "chat.tasks.book": {"queue": "indexing"},
+    "chat.tasks.gather_gaps": {"queue": "indexing"},
     "chat.tasks.learn": {"queue": "indexing"},
+    "chat.tasks.read_graphs": {"queue": "indexing"},
     "chat.tasks.remember": {"queue": "indexing"},
     "chat.tasks.summarise": {"queue": "indexing"},
     "chat.tasks.run_tests": {"queue": "indexing"},
@@ -199,8 +202,8 @@ CELERY_BEAT_SCHEDULE = {
     "learn": {"task": "chat.tasks.learn", "schedule": 20.0},
     "remember": {"task": "chat.tasks.remember", "schedule": 60.0},
     "resume-tests": {"task": "chat.tasks.resume_tests", "schedule": 15.0},
-    "read-graphs": {"task": "knowledge.tasks.read_graphs", "schedule": 30.0},
-    "gather-gaps": {"task": "knowledge.tasks.gather_gaps", "schedule": 30.0},
+    "read-graphs": {"task": "chat.tasks.read_graphs", "schedule": 30.0},
+    "gather-gaps": {"task": "chat.tasks.gather_gaps", "schedule": 30.0},
     "keep-graphs": {"task": "knowledge.tasks.keep_graphs", "schedule": 300.0},
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from django.contrib import admin
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
+from chat import accounts
 from chat.admin import receipt as receipts_of_turns
 from chat.database import in_database
 from chat.models import Handoff, Turn
@@ -162,11 +164,12 @@ def facts_of(text: str) -> dict[str, str]:
 
 async def _lines(asked: rehearsal.Asked, language: str) -> AsyncIterator[bytes]:
     try:
-        async for piece in rehearsal.stream(asked):
-            if isinstance(piece, Receipt):
-                yield _line(**await in_database(_shown, piece, language))
-            else:
-                yield _line(type="text", text=piece)
+        async with aclosing(rehearsal.stream(asked)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Receipt):
+                    yield _line(**await in_database(_shown, piece, language))
+                else:
+                    yield _line(type="text", text=piece)
     except Exception:
         # The head of the response is out: the page is told in the stream itself.
         log.exception("a rehearsal of agent %s failed", asked.agent.pk)
@@ -204,6 +207,7 @@ def answer_of(receipt: Receipt) -> dict[str, Any]:
         # `knowledge.markdown` sanitises as it renders.
         "html": mark_safe(markdown.render(receipt.text)),  # noqa: S308
         "reason": reasons.get(receipt.reason, receipt.reason),
+        "limit": accounts.sentence(receipt.error) if receipt.outcome == receipts.LIMIT else "",
     }
 
 

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
+from chat import accounts
 from chat.admin.playground import answer_of
 from chat.admin.test_sets import CandidateField
 from chat.models import TestResult, TestRun
@@ -150,6 +151,7 @@ class TestRunAdmin(ReadOnlyAdmin):
             "progress": _progress(run),
             "may_act": may_act,
             "share": runs.share(run),
+            "limit": accounts.sentence(run.error) if run.status == TestRun.Status.LIMIT else "",
             "sums": comparing.sums(one.receipt for one in found),
             "base_sums": comparing.sums(bases) if bases else None,
             "base_passed": sum(bool(one.result.base_passed) for one in found),

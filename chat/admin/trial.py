@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -20,7 +20,8 @@ from django.views.decorators.http import require_http_methods
 
 import ai
 from ai.interface import AIError, ChatRequest
-from chat import followups, grounds, prompts
+from ai.metering import listening
+from chat import accounts, followups, grounds, ledger, prompts
 from chat.followups import FollowUp
 from knowledge import explanations, markdown, retrieval
 from knowledge.explanations import Why
@@ -113,6 +114,20 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _tried(organization: Organization, asked: dict[str, Any], with_model: bool) -> dict[str, Any]:
+    """What is shown of a question; what models were asked for it is booked in any case."""
+    account = ledger.account_of(organization, asked["agent"])
+    bill = ledger.Bill(account, purpose=accounts.Purpose.TRIAL)
+    try:
+        with listening() as searches:
+            return _answered(organization, asked, with_model, bill)
+    finally:
+        bill.of(accounts.Purpose.EMBEDDING).extend(searches)
+        bill.settle()
+
+
+def _answered(
+    organization: Organization, asked: dict[str, Any], with_model: bool, bill: ledger.Bill
+) -> dict[str, Any]:
     agent: Agent | None = asked["agent"]
     trial = search(organization, asked["question"], asked["before"], agent)
     found, trace = trial.result.sources, trial.result.trace
@@ -130,9 +145,14 @@ def _tried(organization: Organization, asked: dict[str, Any], with_model: bool) 
     if with_model and ai.has_model():
         known = providers.of(organization)
         model = ai.chat_model(*(providers.models_of(agent, known) if agent else ()))
+        request = _request(organization, trial, agent)
+        request = replace(request, calls=bill.of(accounts.Purpose.ANSWER))
+        models = [(model.provider, model.name)]
+        if limit := bill.reserve(models, request.messages, request.max_tokens):
+            return shown | {"trouble": accounts.sentence(f"limit_{limit}")}
         began = time.monotonic()
         try:
-            said = ai.whole(model, _request(organization, trial, agent), MODEL_SECONDS)
+            said = ai.whole(model, request, MODEL_SECONDS)
         except AIError as error:
             shown["trouble"] = _trouble(error)
         else:

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from chat.models.chats import Chat
 from chat.models.turns import Turn
 from organizations.models import Agent, Provider
 from organizations.scoping import OrganizationOwned
@@ -23,6 +24,9 @@ class ModelCall(OrganizationOwned):
         EXTRACTION = "extraction", _("Memory and results")
         MODERATION = "moderation", _("Moderation")
         TRIAL = "trial", _("Trying out")
+        INDEXING = "indexing", _("Indexing of knowledge")
+        GRAPH = "graph", _("Knowledge graph")
+        DRAFT = "draft", _("Drafts for the knowledge")
 
     # A call that is booked twice is booked once.
     key = models.UUIDField(unique=True, editable=False)
@@ -33,6 +37,15 @@ class ModelCall(OrganizationOwned):
         blank=True,
         related_name="calls",
         verbose_name=_("turn"),
+    )
+    # The turn's, or whose result, summary or memory it was for; none: the organization's own.
+    chat = models.ForeignKey(
+        Chat,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="calls",
+        verbose_name=_("chat"),
     )
     agent = models.ForeignKey(
         Agent,
@@ -75,10 +88,13 @@ class ModelCall(OrganizationOwned):
 
 
 class Reservation(OrganizationOwned):
-    """What is held in budgets for an attempt; it goes when the attempt is booked, or has died."""
+    """What is held in budgets on a bill; it goes when that is settled, or its holder has died."""
 
+    bill = models.UUIDField(db_index=True)
     turn = models.ForeignKey(Turn, models.SET_NULL, null=True, related_name="+")
     attempt = models.PositiveIntegerField()
+    # What no turn's lease keeps alive is kept until then.
+    until = models.DateTimeField(null=True)
     tokens = models.BigIntegerField()
     cost = models.DecimalField(max_digits=18, decimal_places=6)
     budgets = ArrayField(models.BigIntegerField())

@@ -204,6 +204,7 @@ class TestRun(OrganizationOwned):
         RUNNING = "running", _("Under way")
         DONE = "done", _("Done")
         CANCELLED = "cancelled", _("Cancelled")
+        LIMIT = "limit", _("Stopped at a limit")
 
     kind = models.CharField(_("kind"), max_length=6, choices=Kind, default=Kind.TEST)
     test_set = models.ForeignKey(
@@ -219,6 +220,8 @@ class TestRun(OrganizationOwned):
     base = models.JSONField(null=True)
     is_draft = models.BooleanField(_("of the draft"))
     status = models.CharField(_("state"), max_length=9, choices=Status, default=Status.RUNNING)
+    # Whose limit has stopped it.
+    error = models.CharField(_("error"), max_length=40, blank=True, default="", db_default="")
     total = models.PositiveIntegerField(_("questions"), default=0)
     done = models.PositiveIntegerField(_("questions asked"), default=0)
     passed = models.PositiveIntegerField(_("passed"), default=0)

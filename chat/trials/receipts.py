@@ -14,11 +14,13 @@ from chat.models import ToolCall
 from chat.plans import HandOver, Plan, milliseconds
 
 ANSWER, UNKNOWN, HANDOFF, FAILED = "answer", "unknown", "handoff", "failed"
+# Nothing was asked, as a limit is used up; `error` is the limit's code.
+LIMIT = "limit"
 
 
 @dataclass
 class Receipt:
-    """What came of a question; `outcome` is one of the four above, `reason` that of a handoff.
+    """What came of a question; `outcome` is one of the five above, `reason` that of a handoff.
 
     `sources` are what was found, with scores; `cited` what a visitor sees below the answer. `more`
     is what else the plan may hold.

@@ -57,17 +57,6 @@ class Asked:
     page_context: dict[str, Any] = field(default_factory=dict)
 
 
-class Unsettled(ledger.Bill):
-    """A bill that knows prices, but holds nothing back and books nothing: no limit counts it."""
-
-    def reserve(self, *_: Any, **__: Any) -> str:
-        """There is no limit."""
-        return ""
-
-    def settle(self) -> None:
-        """Nothing is booked."""
-
-
 class Rehearsed(Toolbox):
     """Tools that are called, but for those that change something, and whose calls nobody keeps."""
 
@@ -84,9 +73,26 @@ class Rehearsed(Toolbox):
 
 async def stream(asked: Asked) -> AsyncGenerator[str | Receipt, None]:
     """The answer's pieces as they come, and at the end its receipt; failures are in the receipt."""
-    began = time.monotonic()
     claim, known = await in_database(imagined, asked)
-    bill = Unsettled(plans.account_of(known))
+    # Nobody has asked, so it is nobody's but the agent's and the organization's.
+    account = replace(plans.account_of(known), turn=None, chat=None, visitor=None, ip="")
+    bill = ledger.Bill(account, purpose=Purpose.TRIAL)
+    try:
+        async with aclosing(_answered(claim, known, bill)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Receipt):
+                    receipts.count(piece, bill)
+                yield piece
+    finally:
+        # Also when the owner has gone, or the model has failed.
+        if bill.is_open:
+            await in_database(bill.settle)
+
+
+async def _answered(
+    claim: turns.Claim, known: brief.Brief, bill: ledger.Bill
+) -> AsyncGenerator[str | Receipt, None]:
+    began = time.monotonic()
     plan, given = await in_database(plans.planned, known, None, None, bill), None
     if isinstance(plan, provided.Wanted):
         given = await provided.ask(plan)
@@ -95,15 +101,25 @@ async def stream(asked: Asked) -> AsyncGenerator[str | Receipt, None]:
         asked_of = bill.of(Purpose.REWRITE)
         whole = await followups.rewritten(plan.model, plan.follow_up, asked_of)
         plan = await in_database(plans.planned, known, whole, given, bill)
-    if isinstance(plan, HandOver):
+    if limit := _limit_of(plan):
+        yield Receipt(outcome=receipts.LIMIT, error=limit)
+    elif isinstance(plan, HandOver):
         yield receipts.of_handover(plan)
     elif isinstance(plan, Plan):
         plan.timings["prepared"] = milliseconds(began, time.monotonic())
         async with aclosing(_carried_out(claim, _harmless(plan))) as pieces:
             async for piece in pieces:
-                if isinstance(piece, Receipt):
-                    receipts.count(piece, bill)
                 yield piece
+
+
+def _limit_of(plan: plans.Prepared) -> str:
+    """The limit that keeps the model from being asked; that of answers is only a visitor's."""
+    limit = ""
+    if isinstance(plan, Plan) and plan.limit:
+        limit = f"limit_{plan.limit}"
+    elif isinstance(plan, HandOver):
+        limit = plan.error
+    return "" if limit == f"limit_{plans.ANSWERS}" else limit
 
 
 async def whole(asked: Asked) -> Receipt:
@@ -152,16 +168,20 @@ async def _spoken(
 ) -> AsyncGenerator[str, None]:
     """The model's words, or those of its stand-in where it fails before the first one."""
     try:
-        async for piece in _words(claim, plan, plan.model, plan.request, speech, receipt):
-            yield piece
+        async with aclosing(
+            _words(claim, plan, plan.model, plan.request, speech, receipt)
+        ) as pieces:
+            async for piece in pieces:
+                yield piece
     except AIError as error:
         if speech.text or plan.stand_in is None:
             raise
         receipt.error, speech.checker = error.code, None
         model, request = plan.stand_in
         alone = replace(plan, guard=None)
-        async for piece in _words(claim, alone, model, request, speech, receipt):
-            yield piece
+        async with aclosing(_words(claim, alone, model, request, speech, receipt)) as pieces:
+            async for piece in pieces:
+                yield piece
 
 
 async def _words(

@@ -23,7 +23,7 @@ from django.db.models.functions import Now
 import ai
 from chat.database import in_database
 from chat.models import TestCase, TestResult, TestRun, TestSet
-from chat.trials import judging, rehearsal
+from chat.trials import judging, receipts, rehearsal
 from chat.trials.candidates import Candidate
 from chat.trials.receipts import Receipt
 from knowledge import entries
@@ -197,8 +197,22 @@ async def _ask(held: Held) -> None:
     finally:
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
+    for one in (receipt, base):
+        if one is not None and one.outcome == receipts.LIMIT:
+            await in_database(_stop, held, one.error)
+            return
     if not await in_database(_write, held, receipt, base):
         log.info("result %s was asked by another worker, too", held.result.pk)
+
+
+def _stop(held: Held, error: str) -> None:
+    """A limit is used up: what was not asked yet has not failed, it is not asked at all."""
+    TestResult.unscoped.filter(pk=held.result.pk, lease_token=held.token).update(
+        lease_token=None, lease_until=None
+    )
+    TestRun.unscoped.filter(pk=held.run.pk, status=Status.RUNNING).update(
+        status=Status.LIMIT, error=error, finished_at=Now()
+    )
 
 
 async def _keep(held: Held) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ai
@@ -58,7 +58,10 @@ class Unusable(Exception):
     """The model's answer does not fit the schema."""
 
 
-def ask(model: ChatModel, passages: Sequence[Text]) -> list[Found]:
+Ask = Callable[[ChatModel, ChatRequest, float], str]
+
+
+def ask(model: ChatModel, passages: Sequence[Text], whole: Ask = ai.whole) -> list[Found]:
     """What the model says of these passages, in order; raises AIError and Unusable."""
     texts = "\n".join(
         f'<passage number="{number}">\n{_inert(one.heading)}\n{_inert(one.text)}\n</passage>'
@@ -73,7 +76,7 @@ def ask(model: ChatModel, passages: Sequence[Text]) -> list[Found]:
         max_tokens=400 * len(passages) + 200,
         schema=SCHEMA,
     )
-    said = _parsed(ai.whole(model, request, SECONDS))
+    said = _parsed(whole(model, request, SECONDS))
     if said.keys() != set(range(1, len(passages) + 1)):
         raise Unusable
     return [_believed(one, *said[number]) for number, one in enumerate(passages, start=1)]

@@ -68,14 +68,17 @@ def waiting() -> list[Organization]:
     return list(rows.order_by("pk"))
 
 
-def read(organization: Organization, seconds: float) -> int:
-    """Read what is unread for so many seconds; how many passages were read."""
+def read(organization: Organization, seconds: float, whole: asking.Ask = ai.whole) -> int:
+    """Read what is unread for so many seconds; how many passages were read.
+
+    `whole` asks a model, and keeps its account.
+    """
     until = time.monotonic() + seconds
     count = 0
     while time.monotonic() < until and (done := _by_rule(organization)):
         count += done
     model = reader_of(organization)
-    while model and time.monotonic() < until and (done := _by_model(organization, model)):
+    while model and time.monotonic() < until and (done := _by_model(organization, model, whole)):
         count += done
     tidy(organization)
     return count
@@ -231,30 +234,30 @@ def left_today(organization: Organization) -> int:
     return max(0, limit - read_today.count())
 
 
-def _by_model(organization: Organization, model: ChatModel) -> int:
+def _by_model(organization: Organization, model: ChatModel, whole: asking.Ask) -> int:
     """Have the model read the next passages; how many, and none when it is in trouble."""
     batch = _claim(organization, min(ASKED, left_today(organization)))
     if not batch:
         return 0
     try:
-        found = asking.ask(model, [one.text for one in batch])
+        found = asking.ask(model, [one.text for one in batch], whole)
     except (AIError, asking.Unusable) as error:
         if isinstance(error, AIError) and not asking.is_content(error):
             _put_off(batch, error)
             return 0
         # One of them may be at fault for all: each is asked for alone.
         for one in batch:
-            if not _alone(organization, model, one):
+            if not _alone(organization, model, one, whole):
                 return 0
         return len(batch)
     _take(organization, model, batch, found)
     return len(batch)
 
 
-def _alone(organization: Organization, model: ChatModel, one: Unread) -> bool:
+def _alone(organization: Organization, model: ChatModel, one: Unread, whole: asking.Ask) -> bool:
     """Have one passage read. What the model cannot read stays as the rules read it."""
     try:
-        _take(organization, model, [one], asking.ask(model, [one.text]))
+        _take(organization, model, [one], asking.ask(model, [one.text], whole))
     except asking.Unusable:
         _give_up(one, "ai_broken")
     except AIError as error:

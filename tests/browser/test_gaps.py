@@ -14,9 +14,7 @@ from tests.browser.test_people import signed_in
 
 pytestmark = pytest.mark.browser
 
-LEARN = (
-    "from chat.tasks import learn; from knowledge.tasks import gather_gaps; learn(), gather_gaps()"
-)
+LEARN = "from chat.tasks import gather_gaps, learn; learn(), gather_gaps()"
 
 
 def test_question_asked_in_vain_is_answered_the_next_time(site: Site, people: People) -> None:
