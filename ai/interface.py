@@ -187,7 +187,7 @@ class Embedder(ABC):
     name: str
     dimensions: int
     # How much of a match its cosine decides, from 0 to 1; the words decide the rest.
-    trust: float = 0.7
+    trust: float = 0.75
 
     @abstractmethod
     def embed(self, texts: Sequence[str]) -> list[list[float]]:

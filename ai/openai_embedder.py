@@ -27,6 +27,8 @@ class OpenAIEmbedder(Embedder):
     ) -> None:
         self.name = model
         self._asks_dimensions = asks_dimensions
+        # Texts a call; fewer once the provider took no more.
+        self._most = BATCH
         self._sdk = OpenAI(
             api_key=api_key or NO_KEY, base_url=base_url or None, timeout=timeout, max_retries=0
         )
@@ -34,15 +36,37 @@ class OpenAIEmbedder(Embedder):
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector a text, in order, of unit length."""
         vectors: list[list[float]] = []
-        for start in range(0, len(texts), BATCH):
-            vectors += self._batch(list(texts[start : start + BATCH]))
+        while len(vectors) < len(texts):
+            vectors += self._some(list(texts[len(vectors) : len(vectors) + self._most]))
         return vectors
 
-    def _batch(self, texts: list[str]) -> list[list[float]]:
+    def _some(self, texts: list[str]) -> list[list[float]]:
+        """Their vectors, asked for in a simpler way where a provider refuses.
+
+        Some know no `dimensions`, and say no more than that they refuse; some take fewer texts.
+        """
+        for asks in dict.fromkeys((self._asks_dimensions, False)):
+            try:
+                vectors = self._batch(texts, asks)
+            except AIError as error:
+                if error.code != "ai_refused":
+                    raise
+                refused = error
+            else:
+                self._asks_dimensions = asks
+                return vectors
+        if len(texts) == 1:
+            raise refused
+        half = (len(texts) + 1) // 2
+        vectors = self._some(texts[:half]) + self._some(texts[half:])
+        self._most = min(self._most, half)
+        return vectors
+
+    def _batch(self, texts: list[str], asks_dimensions: bool) -> list[list[float]]:
         began = time.monotonic()
         # The SDK asks for base64 unless told otherwise, which not every provider speaks.
         try:
-            if self._asks_dimensions:
+            if asks_dimensions:
                 answer = self._sdk.embeddings.create(
                     model=self.name, input=texts, encoding_format="float", dimensions=DIMENSIONS
                 )

@@ -4,6 +4,8 @@
 `language`, `question`, `answer` and perhaps `phrasings`; `questions` with `question`, `language`,
 `expected` and `half`) are named by RETRIEVAL_SETS, their paths parted by colons. Beside the search
 stand the two plain ways that need no product: character TF-IDF and BM25, the nearest wording first.
+Where OPENAI_EMBEDDING_MODEL is set, that model takes the stand-in's place, and its plain cosine
+with the nearest wording, and with the mean of all wordings, stands beside it.
 """
 
 from __future__ import annotations
@@ -12,13 +14,17 @@ import json
 import math
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+from django.db import connection
 from django.test import override_settings
 
+import ai
 from ai.words import words
 from bench.measure import Table
 from bench.place import Place
@@ -28,6 +34,8 @@ from organizations.models import Organization
 from tests.openai_server import OpenAIServer
 
 OWN = Path(__file__).parents[1] / "tests" / "data" / "shop.json"
+# The model of the test server that is asked where none is set.
+STAND_IN = "embed-meaning"
 HALVES = ("development", "held out")
 # The words decide all, the vectors decide all, or each as much as the embedder says.
 WAYS: dict[str, float | None] = {
@@ -72,18 +80,29 @@ def run(place: Place) -> list[Table]:
             ),
         )
         baselines(table, made["entries"], questions)
-        fill_in(table, "built-in embedder", f"retrieval-{number}", made["entries"], questions)
-        with (
-            OpenAIServer() as server,
-            override_settings(
-                OPENAI_BASE_URL=server.base_url, OPENAI_EMBEDDING_MODEL="embed-meaning"
-            ),
-        ):
-            name = "stand-in model over the OpenAI protocol"
-            fill_in(table, name, f"retrieval-{number}-openai", made["entries"], questions)
+        with override_settings(OPENAI_EMBEDDING_MODEL=""):
+            fill_in(table, "built-in embedder", f"retrieval-{number}", made["entries"], questions)
+        with over_the_protocol() as name:
+            slug = f"retrieval-{number}-openai"
+            organization, names = fill_in(table, name, slug, made["entries"], questions)
+            if settings.OPENAI_EMBEDDING_MODEL != STAND_IN:
+                plain_cosine(table, name, organization, names, questions)
         table.note("area: under the curve of in scope against out of scope, by the best score")
         tables.append(table)
     return tables
+
+
+@contextmanager
+def over_the_protocol() -> Iterator[str]:
+    """The model of the settings over the OpenAI protocol, or the stand-in; what it is called."""
+    if settings.OPENAI_EMBEDDING_MODEL:
+        yield settings.OPENAI_EMBEDDING_MODEL
+        return
+    with (
+        OpenAIServer() as server,
+        override_settings(OPENAI_BASE_URL=server.base_url, OPENAI_EMBEDDING_MODEL=STAND_IN),
+    ):
+        yield "stand-in model over the OpenAI protocol"
 
 
 def fill_in(
@@ -92,8 +111,8 @@ def fill_in(
     slug: str,
     entries: Iterable[Mapping[str, Any]],
     questions: Sequence[Mapping[str, str]],
-) -> None:
-    """Index the entries with today's embedder and ask in each way."""
+) -> tuple[Organization, dict[int, str]]:
+    """Index the entries with today's embedder and ask in each way; what `taught` made."""
     organization, names = taught(slug, entries)
     for way, trust in WAYS.items():
 
@@ -109,6 +128,33 @@ def fill_in(
             )
 
         add(table, f"{name}: {way}", ask, questions)
+    return organization, names
+
+
+def plain_cosine(
+    table: Table,
+    name: str,
+    organization: Organization,
+    names: Mapping[int, str],
+    questions: Sequence[Mapping[str, str]],
+) -> None:
+    """What the same vectors find by themselves, with no cut-off."""
+    for way, is_mean in (("nearest wording", False), ("mean of wordings", True)):
+
+        def ask(row: Mapping[str, str], is_mean: bool = is_mean) -> Answer:
+            vector = str(ai.embedder().embed([row["question"]])[0])
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT faq_id, max(1 - (embedding <=> %s::halfvec)) AS cosine "
+                    "FROM knowledge_passage WHERE organization_id = %s "
+                    "AND CASE WHEN %s THEN NOT is_wording ELSE wordings = 1 END "
+                    "GROUP BY faq_id ORDER BY cosine DESC",
+                    [vector, organization.pk, is_mean],
+                )
+                found = cursor.fetchall()
+            return Answer(tuple(names[faq] for faq, _cosine in found), float(found[0][1]), True)
+
+        add(table, f"{name}: plain cosine, {way}", ask, questions)
 
 
 def taught(slug: str, entries: Iterable[Mapping[str, Any]]) -> tuple[Organization, dict[int, str]]:

@@ -25,7 +25,7 @@ from organizations.models import Agent, Language, Organization
 CUT_OFF = 0.25
 # A sentence model finds something rather near to everything: the more the vectors decide, the
 # more is asked of a match.
-CUT_OFF_BY_TRUST = 0.3
+CUT_OFF_BY_TRUST = 0.15
 # A sure answer's question says what one of the entry's wordings does (`knowledge.sameness`), and is
 # ahead of the next that says so, too.
 SURE, LEAD = 0.4, 0.05

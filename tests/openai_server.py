@@ -506,6 +506,10 @@ def _refusal(mode: str, body: dict[str, Any]) -> web.Response | None:
         return refuse(400, "'response_format' of type 'json_schema' is not supported")
     if mode == "fake-new" and "max_tokens" in body:
         return refuse(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens'.")
+    if mode == "embed-own-size" and "dimensions" in body:
+        return refuse(400, f"Model {mode} does not support matryoshka representation")
+    if mode.startswith("embed-few") and len(body["input"]) > 32:
+        return refuse(413, f"batch size {len(body['input'])} > maximum allowed batch size 32")
     return None
 
 

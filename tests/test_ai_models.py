@@ -374,6 +374,31 @@ def test_long_embeddings_are_asked_for_shorter_or_refused(server: OpenAIServer) 
     assert failed.value.code == "ai_wrong_dimension"
 
 
+def test_model_that_knows_no_dimensions_is_asked_without_them(server: OpenAIServer) -> None:
+    own = embedder(server, "embed-own-size")
+    server.requests.clear()
+    for text in ("a", "b"):
+        assert own.embed([text])[0] == embedder(server, "embed", asks=False).embed([text])[0]
+    asked = [body for body in server.requests if body["model"] == "embed-own-size"]
+    assert ["dimensions" in body for body in asked] == [True, False, False]
+
+
+def test_provider_that_takes_few_texts_gets_fewer_a_call(server: OpenAIServer) -> None:
+    texts = [f"text {number}" for number in range(130)]
+    few = embedder(server, "embed-few")
+    server.requests.clear()
+    assert few.embed(texts) == embedder(server, "embed").embed(texts)
+    asked = [body for body in server.requests if body["model"] == "embed-few"]
+    assert all("dimensions" in body for body in asked if len(body["input"]) <= 32)
+    assert [len(body["input"]) for body in asked] == [64, 64, 32, 32, 32, 32, 2]
+
+
+def test_refused_text_is_refused_alone(server: OpenAIServer) -> None:
+    with pytest.raises(AIError) as failed:
+        embedder(server, "fake-400").embed(["a", "b", "c"])
+    assert failed.value.code == "ai_refused"
+
+
 @pytest.mark.parametrize(
     ("question", "near", "far"),
     [
