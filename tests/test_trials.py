@@ -23,7 +23,6 @@ from knowledge.models import FAQEntry
 from organizations import agents
 from organizations.models import AgentVersion
 from tests.conftest import House, client_of
-from tests.kinds import begin, offer
 from tests.openai_server import OpenAIServer
 from tests.processes import started
 from tests.product import wait_until
@@ -418,13 +417,6 @@ def test_past_questions_are_asked_of_the_draft(acme: House, ask: Any) -> None:
     # Nothing was said to anybody.
     assert Message.unscoped.count() == 4
     assert Turn.unscoped.count() == 2
-
-
-def test_opening_is_no_question_to_ask_again(acme: House) -> None:
-    begin(acme, acme.visitor(), offer(acme, "plan"))
-    answer()
-    assert Message.unscoped.filter(event=Message.Event.OPENING, turn__isnull=False).exists()
-    assert list(replay.past(published(acme))) == []
 
 
 def test_replay_chooses_by_what_came_of_the_answers(acme: House, globex: House, ask: Any) -> None:
