@@ -121,9 +121,7 @@ async def _claim(turn_id: int) -> turns.Claim | None:
 
 async def _attempt(claim: turns.Claim, plan: Plan, bill: ledger.Bill, pipe: DeltaPipe) -> None:
     """Speak, and save what was said. A model that fails before its first word is stood in for."""
-    speech = Speech()
-    if plan.prompt:
-        speech.checker = Checker(len(plan.prompt.given), must_cite=bool(plan.unless_cited))
+    speech = Speech(checker=plan.checker())
     typing = AITyping(chat_id=plan.chat_id, turn=claim.turn_id)
     pipe.put(events.packed(typing, plan.chat_id))
     try:

@@ -102,6 +102,13 @@ class Plan:
     # What the line is called, where it is no plain answer.
     event: str = ""
 
+    def checker(self) -> citations.Checker | None:
+        """What the numbers in a model's words go through; nothing for the owner's own words."""
+        if self.prompt is not None:
+            return citations.Checker(len(self.prompt.given), must_cite=bool(self.unless_cited))
+        # Without sources there is nothing to cite; some models do so out of habit.
+        return citations.Checker(0) if self.guard else None
+
     def outcome(self, text: str, checker: citations.Checker | None) -> Outcome:
         """What is shown beside an answer, and what an owner should know of it."""
         if checker is None or self.prompt is None:

@@ -22,11 +22,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of today."""
+    """A number of today. Those of chats come first, then knowledge (1) and money (2)."""
 
     title: str | Promise
     value: str
     url: str = ""
+    place: int = 0
 
 
 @dataclass
@@ -52,4 +53,5 @@ def of(member: Member) -> Start:
     start = Start()
     for contribute in _contributors:
         contribute(member, start)
+    start.figures.sort(key=lambda figure: figure.place)
     return start

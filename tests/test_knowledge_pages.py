@@ -245,7 +245,7 @@ def test_popular_lists_are_ordered_and_fair(acme: House) -> None:
     page = client_of(acme.owner).get(reverse("admin:knowledge_popular"))
     shown = [[str(item) for item, _address in items] for _title, items in page.context["lists"]]
     assert shown == [["Loved", "Hated", "Lucky"], ["Loved", "Lucky"], ["Hated"]]
-    assert "times shown: Loved" in client_of(acme.owner).get(reverse("admin:index")).text
+    assert "Times “Loved” was shown" in client_of(acme.owner).get(reverse("admin:index")).text
 
 
 # --- trying a question ----------------------------------------------------------------------------

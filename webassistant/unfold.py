@@ -75,11 +75,7 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Contact requests"), "mail", "chat", "contactrequest"),
                     rows(_("Visitors"), "person", "chat", "visitor"),
                     rows(_("Customers"), "group", "chat", "customer"),
-                    rows(_("Visits"), "history", "chat", "session"),
                     rows(_("Memory"), "neurology", "chat", "memoryfact"),
-                    rows(_("Turns"), "receipt_long", "chat", "turn"),
-                    rows(_("Handoffs"), "swap_horiz", "chat", "handoff"),
-                    rows(_("Tool calls"), "build_circle", "chat", "toolcall"),
                 ],
             },
             {
@@ -91,15 +87,17 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Documents"), "description", "knowledge", "document"),
                     rows(_("Web sources"), "language", "knowledge", "websource"),
                     rows(_("Web pages"), "web", "knowledge", "webpage"),
+                    rows(_("Context"), "info", "knowledge", "contextentry"),
                     rows(_("Categories"), "category", "knowledge", "category"),
                     rows(_("Imports"), "upload_file", "knowledge", "import"),
-                    rows(_("Context"), "info", "knowledge", "contextentry"),
-                    rows(_("Passages"), "segment", "knowledge", "passage"),
-                    rows(_("Gaps"), "lightbulb", "knowledge", "suggestion"),
+                ],
+            },
+            {
+                "title": _("How good the knowledge is"),
+                "separator": True,
+                "items": [
                     page(_("Try a question"), "search", "knowledge_try", "knowledge.view_passage"),
-                    page(
-                        _("Knowledge graph"), "graph_3", "knowledge_graph", "knowledge.view_passage"
-                    ),
+                    rows(_("Gaps"), "lightbulb", "knowledge", "suggestion"),
                     page(
                         _("Popular answers"),
                         "trending_up",
@@ -112,6 +110,24 @@ UNFOLD: dict[str, Any] = {
                         "knowledge_checkup",
                         "knowledge.change_faqentry",
                     ),
+                    page(
+                        _("Knowledge graph"), "graph_3", "knowledge_graph", "knowledge.view_passage"
+                    ),
+                    rows(_("Passages"), "segment", "knowledge", "passage"),
+                ],
+            },
+            {
+                "title": _("Assistant"),
+                "separator": True,
+                "items": [
+                    rows(_("Agents"), "smart_toy", "organizations", "agent"),
+                    rows(_("Agents' versions"), "history", "organizations", "agentversion"),
+                    rows(_("Chat types"), "shapes", "organizations", "chattype"),
+                    rows(_("Tools"), "build", "organizations", "tool"),
+                    rows(
+                        _("Context providers"), "cloud_download", "organizations", "contextprovider"
+                    ),
+                    rows(_("Moderation"), "shield", "organizations", "moderation"),
                 ],
             },
             {
@@ -129,25 +145,33 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
-                "title": _("Settings"),
+                "title": _("Models and money"),
+                "separator": True,
+                "items": [
+                    rows(_("Model providers"), "hub", "organizations", "provider"),
+                    rows(_("Prices of models"), "sell", "organizations", "modelprice"),
+                    page(_("Usage"), "bar_chart", "usage", "chat.view_modelcall"),
+                ],
+            },
+            {
+                "title": _("Site and team"),
                 "separator": True,
                 "items": [
                     rows(_("Widgets"), "widgets", "organizations", "widget"),
-                    rows(_("Agents"), "smart_toy", "organizations", "agent"),
-                    rows(_("Agents' versions"), "history", "organizations", "agentversion"),
-                    rows(_("Chat types"), "category", "organizations", "chattype"),
-                    rows(_("Model providers"), "hub", "organizations", "provider"),
-                    rows(_("Moderation"), "shield", "organizations", "moderation"),
-                    rows(_("Tools"), "build", "organizations", "tool"),
-                    rows(
-                        _("Context providers"), "cloud_download", "organizations", "contextprovider"
-                    ),
-                    rows(_("Prices of models"), "sell", "organizations", "modelprice"),
-                    page(_("Usage"), "bar_chart", "usage", "chat.view_modelcall"),
                     rows(_("Members"), "badge", "organizations", "member"),
                     rows(_("At work"), "schedule", "operators", "availability"),
                     rows(_("Organization"), "domain", "organizations", "organization"),
                     rows(_("Accounts"), "key", "organizations", "user"),
+                ],
+            },
+            {
+                "title": _("Records"),
+                "separator": True,
+                "items": [
+                    rows(_("Turns"), "receipt_long", "chat", "turn"),
+                    rows(_("Tool calls"), "build_circle", "chat", "toolcall"),
+                    rows(_("Handoffs"), "swap_horiz", "chat", "handoff"),
+                    rows(_("Visits"), "history_toggle_off", "chat", "session"),
                 ],
             },
         ],

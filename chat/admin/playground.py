@@ -110,7 +110,8 @@ def ask(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     except Wrong as wrong:
         return JsonResponse({"code": wrong.code, "message": str(wrong.sentence)}, status=400)
     response = StreamingHttpResponse(
-        _lines(asked, get_language() or ""), content_type="application/x-ndjson"
+        _lines(asked, organization.currency, get_language() or ""),
+        content_type="application/x-ndjson",
     )
     # A proxy that waits for the whole would hide the stream.
     response["X-Accel-Buffering"] = "no"
@@ -162,14 +163,22 @@ def facts_of(text: str) -> dict[str, str]:
     return facts
 
 
-async def _lines(asked: rehearsal.Asked, language: str) -> AsyncIterator[bytes]:
+async def _lines(asked: rehearsal.Asked, currency: str, language: str) -> AsyncIterator[bytes]:
     try:
+<<<<<<< HEAD
         async with aclosing(rehearsal.stream(asked)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Receipt):
                     yield _line(**await in_database(_shown, piece, language))
                 else:
                     yield _line(type="text", text=piece)
+=======
+        async for piece in rehearsal.stream(asked):
+            if isinstance(piece, Receipt):
+                yield _line(**await in_database(_shown, piece, currency, language))
+            else:
+                yield _line(type="text", text=piece)
+>>>>>>> look
     except Exception:
         # The head of the response is out: the page is told in the stream itself.
         log.exception("a rehearsal of agent %s failed", asked.agent.pk)
@@ -183,19 +192,20 @@ def _line(**content: Any) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 
 
-def _shown(receipt: Receipt, language: str) -> dict[str, Any]:
+def _shown(receipt: Receipt, currency: str, language: str) -> dict[str, Any]:
     """The end of the stream: the answer as visitors see it, and its receipt, as HTML."""
+    context = answer_of(receipt, currency)
     with translation.override(language):
         return {
             "type": "receipt",
             "text": receipt.text,
             "outcome": receipt.outcome,
-            "answer": render_to_string("chat/trials/answer.html", answer_of(receipt)),
-            "receipt": render_to_string("chat/trials/receipt.html", answer_of(receipt)),
+            "answer": render_to_string("chat/trials/answer.html", context),
+            "receipt": render_to_string("chat/trials/receipt.html", context),
         }
 
 
-def answer_of(receipt: Receipt) -> dict[str, Any]:
+def answer_of(receipt: Receipt, currency: str) -> dict[str, Any]:
     """What the template of an answer is given."""
     reasons = dict(Handoff.Reason.choices)
     # Those pages read a turn; this one is none that is kept.
@@ -204,6 +214,7 @@ def answer_of(receipt: Receipt) -> dict[str, Any]:
         "parts": receipts_of_turns.parts_of(turn),
         "flags": receipts_of_turns.flags_of(turn),
         "receipt": receipt,
+        "currency": currency,
         # `knowledge.markdown` sanitises as it renders.
         "html": mark_safe(markdown.render(receipt.text)),  # noqa: S308
         "reason": reasons.get(receipt.reason, receipt.reason),

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
@@ -73,7 +73,10 @@ class TestRunAdmin(ReadOnlyAdmin):
         """How many cases passed, or were asked."""
         if run.kind == TestRun.Kind.REPLAY or run.is_under_way:
             return f"{run.done} / {run.total}"
-        return _now("%(passed)s of %(total)s passed") % {"passed": run.passed, "total": run.total}
+        return gettext("%(passed)s of %(total)s passed") % {
+            "passed": run.passed,
+            "total": run.total,
+        }
 
     def get_urls(self) -> list[URLPattern]:
         """With the address that a page asks how far the run came."""
@@ -150,6 +153,7 @@ class TestRunAdmin(ReadOnlyAdmin):
             "is_replay": run.kind == TestRun.Kind.REPLAY,
             "progress": _progress(run),
             "may_act": may_act,
+            "currency": run.organization.currency,
             "share": runs.share(run),
             "limit": accounts.sentence(run.error) if run.status == TestRun.Status.LIMIT else "",
             "sums": comparing.sums(one.receipt for one in found),
@@ -173,13 +177,13 @@ class TestRunAdmin(ReadOnlyAdmin):
 
 
 def _title(run: TestRun) -> str:
-    which = _now("draft") if run.is_draft else _now("as published")
-    name = run.test_set.name if run.test_set else _now("Replay")
+    which = gettext("draft") if run.is_draft else gettext("as published")
+    name = run.test_set.name if run.test_set else gettext("Replay")
     return f"{name} · {run.agent.name} ({which})"
 
 
 def _progress(run: TestRun) -> dict[str, Any]:
-    text = _now("%(done)s of %(total)s questions were asked.")
+    text = gettext("%(done)s of %(total)s questions were asked.")
     return {
         "percent": run.done * 100 // run.total if run.total else 0,
         "text": text % {"done": run.done, "total": run.total},
@@ -210,8 +214,8 @@ def _rows(organization: Organization, found: list[Compared]) -> list[dict[str, A
             "result": one.result,
             "label": LABELS.get(one.change, ""),
             "problems": [judging.sentence(problem, titles) for problem in one.result.problems],
-            "answer": answer_of(one.receipt),
-            "base": answer_of(one.base) if one.base else None,
+            "answer": answer_of(one.receipt, organization.currency),
+            "base": answer_of(one.base, organization.currency) if one.base else None,
             "sides": one.sides() if one.base and one.change != SAME else None,
         }
         for one in found

@@ -265,7 +265,9 @@ class ChatAdmin(ReadOnlyAdmin):
             }
             for turn in turns
         ]
-        return render_to_string("chat/receipts.html", {"receipts": receipts})
+        return render_to_string(
+            "chat/receipts.html", {"receipts": receipts, "currency": chat.organization.currency}
+        )
 
 
 @admin.register(Session)

@@ -153,12 +153,12 @@ def todays_use(member: Member, start: dashboard.Start) -> None:
     total = usage.total(organization, today, today)
     address = reverse("admin:usage")
     if total.calls:
-        start.figures.insert(0, dashboard.Figure(_("Tokens today"), amount(total.tokens), address))
+        start.figures.append(dashboard.Figure(_("Tokens today"), amount(total.tokens), address, 2))
     if total.cost is not None:
         # Rounded up to the cent: where so little room is, every digit would say less.
         cents = total.cost.quantize(Decimal("0.01"), ROUND_CEILING)
         shown = money(cents, organization.currency)
-        start.figures.insert(1, dashboard.Figure(_("Spent on models today"), shown, address))
+        start.figures.append(dashboard.Figure(_("Spent on models today"), shown, address, 2))
     start.steps += _warnings(
         budgets.of_organization(organization), "", organization, _page_of(organization)
     )

@@ -19,7 +19,6 @@ from ai.interface import AIError, ChatModel, ChatRequest
 from chat import assistant, brief, followups, ledger, plans, provided, turns
 from chat.accounts import Purpose
 from chat.assistant import Speech
-from chat.citations import Checker
 from chat.database import in_database
 from chat.models import Chat, Message, Session, ToolCall, Turn, Visitor
 from chat.plans import HandOver, Plan, Unclear, milliseconds
@@ -146,9 +145,7 @@ def _harmless(plan: Plan) -> Plan:
 
 async def _carried_out(claim: turns.Claim, plan: Plan) -> AsyncGenerator[str | Receipt, None]:
     receipt = receipts.begun(plan)
-    speech = Speech()
-    if plan.prompt:
-        speech.checker = Checker(len(plan.prompt.given), must_cite=bool(plan.unless_cited))
+    speech = Speech(checker=plan.checker())
     try:
         async with aclosing(_spoken(claim, plan, speech, receipt)) as pieces:
             async for piece in pieces:

@@ -31,6 +31,8 @@ def past(candidate: Candidate, which: str = ALL) -> QuerySet[Turn]:
         status=Turn.Status.DONE,
         message__isnull=False,
     )
+    # A model that begins a chat answers nobody.
+    turns = turns.exclude(message__event=Message.Event.OPENING)
     if which == BADLY_RATED:
         turns = turns.filter(message__helpful=False)
     elif which == UNANSWERED:

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -159,7 +160,7 @@ def _data(drawn: picture.Picture, entity: Entity | None) -> dict[str, Any]:
             "id": -shelf.category.pk,
             "name": str(shelf.category),
             "kind": "category",
-            "label": str(shelf.category._meta.verbose_name),
+            "label": capfirst(str(shelf.category._meta.verbose_name)),
             "size": len(shelf.entities),
             "url": reverse("admin:knowledge_category_change", args=[shelf.category.pk]),
             "isChosen": False,

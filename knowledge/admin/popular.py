@@ -92,7 +92,7 @@ def popular_figure(member: Member, start: dashboard.Start) -> None:
     """What is shown most, once something was."""
     top = most_shown(member.organization)[:1]
     if top:
-        title = _("times shown: %(title)s") % {"title": str(top[0])[:60]}
+        title = _("Times “%(title)s” was shown") % {"title": str(top[0])[:60]}
         start.figures.append(
-            dashboard.Figure(title, str(top[0].views_count), reverse("admin:knowledge_popular"))
+            dashboard.Figure(title, str(top[0].views_count), reverse("admin:knowledge_popular"), 1)
         )

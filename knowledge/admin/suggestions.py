@@ -380,6 +380,6 @@ def gaps_figure(member: Member, start: dashboard.Start) -> None:
     count = Suggestion.objects.of(member.organization).filter(status=Status.OPEN).count()
     start.figures.append(
         dashboard.Figure(
-            _("Gaps to fill"), str(count), reverse("admin:knowledge_suggestion_changelist")
+            _("Gaps to fill"), str(count), reverse("admin:knowledge_suggestion_changelist"), 1
         )
     )

@@ -70,6 +70,29 @@ def test_demo(site: Site, people: People, scheme: str, path: str) -> None:
     assert trouble(visitor) == []
 
 
+OWNERS_PAGES = [
+    *("", "usage/", "playground/", "knowledge/try/", "knowledge/graph/", "knowledge/popular/"),
+    *("organizations/moderation/", "organizations/modelprice/add/", "organizations/tool/add/"),
+    *("organizations/contextprovider/add/", "organizations/chattype/", "chat/toolcall/"),
+    *("chat/chatresult/", "chat/memoryfact/", "chat/testrun/replay/", "chat/experiment/add/"),
+]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_owners_pages(site: Site, people: People, scheme: str, width: int) -> None:
+    owner = people.arrive(color_scheme=scheme, width=width)
+    owner.goto(site.sign_in_link("owner"))
+    owner.get_by_role("button", name="Войти").click()
+    expect(owner.locator(".start")).to_be_visible()
+    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    for path in OWNERS_PAGES:
+        owner.goto(f"{site.address}/admin/{path}")
+        # Lists and empty forms are the theme's; what is ours stands in here.
+        found = trouble(owner, "#content")
+        assert (path, found, owner.evaluate(wide)) == (path, [], False)
+
+
 def test_conversation_by_keyboard_alone(site: Site, people: People) -> None:
     visitor = people.arrive()
     visitor.goto(f"{site.address}/embed/")
