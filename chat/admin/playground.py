@@ -165,20 +165,12 @@ def facts_of(text: str) -> dict[str, str]:
 
 async def _lines(asked: rehearsal.Asked, currency: str, language: str) -> AsyncIterator[bytes]:
     try:
-<<<<<<< HEAD
         async with aclosing(rehearsal.stream(asked)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Receipt):
-                    yield _line(**await in_database(_shown, piece, language))
+                    yield _line(**await in_database(_shown, piece, currency, language))
                 else:
                     yield _line(type="text", text=piece)
-=======
-        async for piece in rehearsal.stream(asked):
-            if isinstance(piece, Receipt):
-                yield _line(**await in_database(_shown, piece, currency, language))
-            else:
-                yield _line(type="text", text=piece)
->>>>>>> look
     except Exception:
         # The head of the response is out: the page is told in the stream itself.
         log.exception("a rehearsal of agent %s failed", asked.agent.pk)
