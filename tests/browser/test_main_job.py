@@ -117,7 +117,7 @@ def test_model_streams_before_it_has_finished(
     assert held_back == before + 2
     model_server.open_gate()
     expect(frame.locator("#log .is-assistant:not(.is-writing) .bubble").last).to_contain_text(
-        re.compile(r"\w+ \w+ \w+")
+        re.compile(r"\w+\W+\w+\W+\w+")
     )
     assert model_server.sent_pieces > held_back
 
