@@ -38,7 +38,10 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "STYLES": [lambda request: static("admin/assistant.css")],
-    "SCRIPTS": [lambda request: static("admin/copy.js")],
+    "SCRIPTS": [
+        lambda request: static("admin/copy.js"),
+        lambda request: static("admin/select.js"),
+    ],
     # Shown to those without a password too, who may set their first one there.
     "ACCOUNT": {
         "navigation": [{"title": _("Password"), "link": reverse_lazy("admin:password_change")}]
