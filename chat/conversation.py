@@ -126,23 +126,6 @@ def open_chat(
         return Chat.objects.of(session.organization).get(session=session, client_id=client_id)
 
 
-def choose_kind(
-    session: Session, kind: ChatType, *, name: str, type: str, client_id: UUID
-) -> Chat | None:
-    """Make an empty chat of no type one of this type; None where the session has none."""
-    empty = Chat.objects.of(session.organization).filter(
-        session=session, kind=None, seq=0, mode=Mode.AI
-    )
-    with transaction.atomic():
-        # Nobody has said anything in it: what it was asked for by is of no more use.
-        chat = empty.select_for_update().order_by("-pk").first()
-        if chat is not None:
-            chat.session, chat.kind, chat.name, chat.type = session, kind, name, type
-            chat.client_id = client_id
-            chat.save(update_fields=["kind", "name", "type", "client_id", "updated_at"])
-    return chat
-
-
 def append(
     locked: Chat,
     *,

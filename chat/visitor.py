@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -318,7 +317,6 @@ def new_chat(
 ) -> Chat:
     """Open another chat beside the others; the same `client_id` again gives the same one.
 
-    Where a `kind` is chosen, an empty chat of none becomes the one, and is not left behind.
     Refuses a `kind` (a type's short name) that the widget does not offer.
     """
     with transaction.atomic():
@@ -332,9 +330,9 @@ def new_chat(
         chosen = kinds.find(widget, kind) if kind else kinds.first_of(widget, visit.kind_id)
         name = name or (chosen.name(visit.language) if chosen else "")
         session = conversation.open_session(visitor, widget, visit.page, visit.language)
-        as_asked: Any = {"name": name, "type": type, "client_id": client_id}
-        chat = conversation.choose_kind(session, chosen, **as_asked) if chosen and kind else None
-        chat = chat or conversation.open_chat(session, kind=chosen, **as_asked)
+        chat = conversation.open_chat(
+            session, name=name, type=type, client_id=client_id, kind=chosen
+        )
         if chosen:
             kinds.begin(conversation.lock(chat), chosen)
         return chat

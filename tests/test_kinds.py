@@ -208,28 +208,6 @@ def test_same_command_again_opens_one_chat_with_one_opening(acme: House) -> None
     assert len(said(first)) == 1
 
 
-def test_choosing_a_type_leaves_no_empty_chat_behind(acme: House) -> None:
-    person, kind = acme.visitor(), offer(acme, "ticket")
-    empty = visitor.new_chat(person, acme.visit, uuid.uuid4(), "", "general")
-    client_id = uuid.uuid4()
-    for _ in range(2):
-        chosen = visitor.new_chat(person, acme.visit, client_id, "", "general", kind.slug)
-        assert (chosen.pk, chosen.kind, chosen.name) == (empty.pk, kind, "Support ticket")
-    assert len(said(chosen)) == 1
-    listed = visitor.chats_of(person, acme.widget)
-    assert [chat.pk for chat in listed] == [empty.pk]
-    # What has begun stays what it is, and so does another's.
-    other = acme.visitor()
-    visitor.new_chat(other, acme.visit, uuid.uuid4(), "", "general")
-    untyped = visitor.new_chat(person, acme.visit, uuid.uuid4(), "", "general")
-    visitor.say(person, acme.visit, "Hello there", uuid.uuid4(), untyped.chat_id)
-    second = visitor.new_chat(person, acme.visit, uuid.uuid4(), "", "general", kind.slug)
-    assert second.pk not in (empty.pk, untyped.pk)
-    untyped.refresh_from_db()
-    assert untyped.kind is None
-    assert Chat.unscoped.filter(kind=None, seq=0).count() == 1
-
-
 def test_model_writes_the_opening_from_the_facts(acme: House, model: ScriptedModel) -> None:
     kind = offer(acme, "plan", instructions="Ask for the goal first.")
     acme.agent.instructions = "Be a good host."
