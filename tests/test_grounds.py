@@ -137,7 +137,7 @@ def test_receipt_tells_what_the_prompt_was_made_of(
     ):
         page = client.get(address).content.decode()
         assert "Tokens, estimated" in page
-        assert f"{parts['estimated']} of {parts['budget']}" in page
+        assert f"{parts['estimated']:,} of {parts['budget']:,}" in page
     assert f'id="source-{last(chat).seq}-1"' in page
 
 

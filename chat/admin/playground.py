@@ -186,8 +186,8 @@ def _line(**content: Any) -> bytes:
 
 def _shown(receipt: Receipt, currency: str, language: str) -> dict[str, Any]:
     """The end of the stream: the answer as visitors see it, and its receipt, as HTML."""
-    context = answer_of(receipt, currency)
     with translation.override(language):
+        context = answer_of(receipt, currency)
         return {
             "type": "receipt",
             "text": receipt.text,
