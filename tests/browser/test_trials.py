@@ -114,6 +114,6 @@ def test_set_is_run_before_publishing(
     expect(page.locator("#run-head")).to_be_visible()
     # Others of these tests publish, too.
     page.goto(f"{site.address}/admin/chat/gate/")
-    page.locator("#result_list a").first.click()
+    page.locator("#result_list").get_by_role("link", name="Помощник").click()
     page.get_by_role("link", name="Удалить").first.click()
     page.get_by_role("button", name="Да, я уверен").click()
