@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ai.interface import ChatRequest, PromptMessage, ToolSpec, ToolUse
+from ai.texts import storable
 
 MOST_USES = 16
 LONGEST_ARGUMENTS = 32_000
@@ -104,7 +105,4 @@ class _Part:
 
 
 def _text(value: Any) -> str:
-    # No character that neither PostgreSQL nor JSON can carry.
-    return (
-        value.replace("\0", "").encode("utf-8", "ignore").decode() if isinstance(value, str) else ""
-    )
+    return storable(value) if isinstance(value, str) else ""

@@ -20,6 +20,7 @@ from django.db.models.functions import Coalesce
 
 from ai.interface import AIError, ChatModel, ChatRequest
 from ai.metering import listen
+from ai.texts import storable
 from chat import (
     accounts,
     conversation,
@@ -190,10 +191,11 @@ async def spoken(
     async with aclosing(stream) as deltas:
         async for delta in deltas:
             speech.model = delta.model or speech.model
-            text = _storable(delta.text)
+            text = storable(delta.text)
             has_spoken = has_spoken or bool(text.strip())
             if plan.guard:
-                plan.guard.allow(*(box.answers if box else ()))
+                if box:
+                    plan.guard.allow(*box.answers)
                 text = plan.guard.feed(text)
             if checker and box and box.has_helped:
                 # What a tool has said is a ground that has no number.
@@ -227,11 +229,6 @@ async def _say(claim: turns.Claim, plan: Plan, speech: Speech, text: str, pipe: 
     )
     speech.text += text
     pipe.put(events.packed(event, plan.chat_id))
-
-
-def _storable(text: str) -> str:
-    """A model's words without what neither PostgreSQL nor JSON can carry."""
-    return text.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
 class _Keeper:

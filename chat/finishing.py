@@ -20,6 +20,7 @@ from django.utils import translation
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.metering import listen
+from ai.texts import inert
 from chat import ledger, results, rules, turns
 from chat.database import in_database
 from chat.models import ChatResult, ModelCall
@@ -164,7 +165,7 @@ def request(result: ChatResult, lines: list[tuple[str, str]], agent: Agent) -> C
     if not result.instructions.strip():
         del system[1]
     names = {"user": "visitor", "operator": "staff"}
-    said = "\n".join(f"{names.get(role, role)}: {_inert(text)}" for role, text in lines)
+    said = "\n".join(f"{names.get(role, role)}: {inert(text)}" for role, text in lines)
     return ChatRequest(
         messages=(
             PromptMessage("system", "\n\n".join(system)),
@@ -174,11 +175,6 @@ def request(result: ChatResult, lines: list[tuple[str, str]], agent: Agent) -> C
         max_tokens=max(agent.max_tokens, MOST_TOKENS),
         schema=schema,
     )
-
-
-def _inert(text: str) -> str:
-    """A text that cannot close the tag it stands in."""
-    return text.replace("<", "‹").replace(">", "›")
 
 
 async def _kept(claim: results.Claim, job: Job) -> dict[str, Any]:

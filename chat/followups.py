@@ -15,6 +15,7 @@ from typing import Protocol
 
 import ai
 from ai.interface import AIError, Call, ChatModel, ChatRequest, PromptMessage
+from ai.texts import inert
 from chat.prompts import Line
 
 log = logging.getLogger(__name__)
@@ -191,13 +192,13 @@ async def rewritten(model: ChatModel, follow_up: FollowUp, calls: list[Call] | N
 
 def asking(follow_up: FollowUp, calls: list[Call] | None = None) -> ChatRequest:
     """What the model is asked."""
-    lines = "\n".join(f"{line.role}: {_inert(line.text[:LINE])}" for line in follow_up.dialogue)
+    lines = "\n".join(f"{line.role}: {inert(line.text[:LINE])}" for line in follow_up.dialogue)
     return ChatRequest(
         messages=(
             PromptMessage("system", SYSTEM),
             PromptMessage(
                 "user",
-                f"<dialogue>\n{lines}\n</dialogue>\n<last>\n{_inert(follow_up.question)}\n</last>",
+                f"<dialogue>\n{lines}\n</dialogue>\n<last>\n{inert(follow_up.question)}\n</last>",
             ),
         ),
         temperature=0.0,
@@ -239,8 +240,3 @@ def _replaced(base: str, own: str) -> str:
     if part is None:
         return ""
     return f"{base[: part.start()]}{' '.join(said)}"
-
-
-def _inert(text: str) -> str:
-    """A text that cannot close the tag it stands in."""
-    return text.replace("<", "‹").replace(">", "›")

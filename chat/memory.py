@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
+from ai.texts import inert
 from chat import ledger, private
 from chat.models import Chat, MemoryFact, Message, Mode, ModelCall, Visitor
 from chat.models.memory import LONGEST
@@ -129,8 +130,8 @@ def by_model(
     ask: Callable[[ChatModel, ChatRequest, float], str] = ai.whole,
 ) -> list[Found]:
     """What a model finds to be kept, checked; raises AIError."""
-    said = "\n".join(f"{line.seq} {line.role}: {_inert(line.text)[:LINE]}" for line in lines)
-    before = "\n".join(f"- {_inert(text)}" for text in known) or "(nothing)"
+    said = "\n".join(f"{line.seq} {line.role}: {inert(line.text)[:LINE]}" for line in lines)
+    before = "\n".join(f"- {inert(text)}" for text in known) or "(nothing)"
     request = ChatRequest(
         messages=(
             PromptMessage("system", SYSTEM),
@@ -235,8 +236,3 @@ def _now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         moment: datetime = cursor.fetchone()[0]
     return moment
-
-
-def _inert(text: str) -> str:
-    """A text that cannot close the tag it stands in."""
-    return text.replace("<", "‹").replace(">", "›")

@@ -298,10 +298,11 @@ class Recital:
     suspicious: int
 
 
-def recitals(text: str, most: int) -> list[Recital]:
+@lru_cache(maxsize=256)
+def recitals(text: str, most: int) -> tuple[Recital, ...]:
     """A text that is not to be recited; what is filled in (`{name}`) is anybody's."""
     parts = (tuple(_said(part)) for part in re.split(r"\{\w*\}", text))
-    return [Recital(part, most, SUSPICIOUS) for part in parts if len(part) >= most]
+    return tuple(Recital(part, most, SUSPICIOUS) for part in parts if len(part) >= most)
 
 
 def phrases(listed: Iterable[str]) -> list[Recital]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ai.interface import PromptMessage, SourceText
+from ai.texts import inert
 from chat import citations
 from chat.budget import QUESTION_TOKENS, Budget
 
@@ -153,9 +154,9 @@ def build(material: Material, tokens: int = TOKENS, strictness: float = 1.0) -> 
     system = [
         rules,
         owners,
-        _framed(SETTINGS, _inert("\n".join(settings))),
-        _framed(MEMORY, _inert("\n".join(f"- {fact}" for fact in memory))),
-        _framed(SUMMARY, _inert(summary)),
+        _framed(SETTINGS, inert("\n".join(settings))),
+        _framed(MEMORY, inert("\n".join(f"- {fact}" for fact in memory))),
+        _framed(SUMMARY, inert(summary)),
     ]
     told = [*given[: len(given) - len(owners_word)], *(_OWNERS for _one in owners_word)]
     last = [_source(number, source) for number, source in enumerate(told, start=1)]
@@ -233,12 +234,7 @@ def _source(number: int, source: SourceText) -> str:
     # Facts begin with their titles already.
     is_titled = any(source.title in line for line in source.text.split("\n")[:2])
     words = source.text if is_titled else f"{source.title}\n{source.text}"
-    return SOURCE.format(number=number, text=words if source is _OWNERS else _inert(words))
-
-
-def _inert(text: str) -> str:
-    """A text that cannot close the tag it stands in."""
-    return text.replace("<", "‹").replace(">", "›")
+    return SOURCE.format(number=number, text=words if source is _OWNERS else inert(words))
 
 
 def _untagged(text: str) -> str:

@@ -19,6 +19,7 @@ from redis import RedisError
 
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
+from ai.texts import inert
 from chat import citations, ledger
 from chat.models import Chat, Message, ModelCall
 from chat.prompts import Line
@@ -116,14 +117,14 @@ def by_model(
 ) -> str:
     """The summary in a model's words; raises AIError, too where it says nothing."""
     lines = "\n".join(
-        f"{line.role}: {_inert(citations.without(line.text))[:LINE]}" for line in block
+        f"{line.role}: {inert(citations.without(line.text))[:LINE]}" for line in block
     )
     request = ChatRequest(
         messages=(
             PromptMessage("system", SYSTEM.format(language=LANGUAGES.get(language, language))),
             PromptMessage(
                 "user",
-                f"<minutes>\n{_inert(before) or '(none yet)'}\n</minutes>\n"
+                f"<minutes>\n{inert(before) or '(none yet)'}\n</minutes>\n"
                 f"<lines>\n{lines}\n</lines>",
             ),
         ),
@@ -160,8 +161,3 @@ def _first_sentence(text: str) -> str:
 def _bounded(text: str) -> str:
     """A text of at most LONGEST signs that ends with a whole word."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1].rsplit(maxsplit=1)[0] + "…"
-
-
-def _inert(text: str) -> str:
-    """A text that cannot close the tag it stands in."""
-    return text.replace("<", "‹").replace(">", "›")

@@ -26,6 +26,7 @@ from ai.interface import (
     Usage,
 )
 from ai.metering import listen
+from ai.texts import inert
 from ai.tokens import estimate
 from chat import calls, turns
 from chat.database import in_database
@@ -272,11 +273,6 @@ def told(row: ToolCall) -> str:
         status = f" (HTTP {row.http_status})" if row.http_status else ""
         return f"ERROR: {row.error}{status}. Do not guess what it would have said."
     return f"<result>\n{inert(row.kept) or 'The answer is empty.'}\n</result>"
-
-
-def inert(text: str) -> str:
-    """A text that cannot close the tag it stands in."""
-    return text.replace("<", "‹").replace(">", "›")
 
 
 # --- what people decided on ---------------------------------------------------------------------

@@ -18,6 +18,7 @@ from pgvector.django import CosineDistance
 
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
+from ai.texts import inert
 from knowledge import clusters, spending
 from knowledge.clusters import Asked
 from knowledge.models import AskedQuestion, Passage, Suggestion
@@ -280,14 +281,14 @@ def _drafted(suggestion: Suggestion, whole: Ask) -> tuple[str, str]:
         language=LANGUAGES.get(suggestion.language, suggestion.language), nothing=NOTHING
     )
     known = "\n".join(
-        f"<passage>\n{_inert(passage.heading)}\n{_inert(passage.text)}\n</passage>"
+        f"<passage>\n{inert(passage.heading)}\n{inert(passage.text)}\n</passage>"
         for passage in passages
     )
     request = ChatRequest(
         messages=(
             PromptMessage("system", system),
             PromptMessage(
-                "user", f"{known}\n<question>\n{_inert(suggestion.question)}\n</question>"
+                "user", f"{known}\n<question>\n{inert(suggestion.question)}\n</question>"
             ),
         ),
         temperature=0.2,
@@ -295,8 +296,3 @@ def _drafted(suggestion: Suggestion, whole: Ask) -> tuple[str, str]:
     words = whole(model, request, DRAFT_SECONDS).strip()
     is_nothing = not words or words.strip(" .*\"'").upper() == NOTHING
     return ("" if is_nothing else words[:8000]), model.name[:120]
-
-
-def _inert(text: str) -> str:
-    """A text that cannot close the tag it stands in."""
-    return text.replace("<", "‹").replace(">", "›")

@@ -15,6 +15,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from ai.texts import storable
+
 Schema = dict[str, Any]
 
 MOST_CHARACTERS = 16_000
@@ -152,7 +154,7 @@ def plain(schema: Schema) -> Schema:
 def fitted(data: Any, schema: Schema) -> Any:
     """The data without what the schema does not name, and without what cannot be stored."""
     if isinstance(data, str):
-        return data.replace("\0", "").encode("utf-8", "ignore").decode().strip()
+        return storable(data).strip()
     if isinstance(data, list) and schema["type"] == "array":
         return [fitted(item, schema["items"]) for item in data]
     if isinstance(data, dict) and schema["type"] == "object":

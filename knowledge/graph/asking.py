@@ -8,6 +8,7 @@ from typing import Any
 
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
+from ai.texts import inert
 from ai.words import stem, words
 from knowledge.graph.rules import Found, Text, distinct, key_of, outline
 from knowledge.models import Entity
@@ -64,7 +65,7 @@ Ask = Callable[[ChatModel, ChatRequest, float], str]
 def ask(model: ChatModel, passages: Sequence[Text], whole: Ask = ai.whole) -> list[Found]:
     """What the model says of these passages, in order; raises AIError and Unusable."""
     texts = "\n".join(
-        f'<passage number="{number}">\n{_inert(one.heading)}\n{_inert(one.text)}\n</passage>'
+        f'<passage number="{number}">\n{inert(one.heading)}\n{inert(one.text)}\n</passage>'
         for number, one in enumerate(passages, start=1)
     )
     request = ChatRequest(
@@ -138,8 +139,3 @@ def _is_said(name: str, there: set[str]) -> bool:
 def is_content(error: AIError) -> bool:
     """Whether the passages themselves are what the model stumbled over."""
     return error.code in ("ai_declined", "ai_refused")
-
-
-def _inert(text: str) -> str:
-    """A text that cannot close the tag it stands in."""
-    return text.replace("<", "‹").replace(">", "›")
