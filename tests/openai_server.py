@@ -16,7 +16,6 @@ import random
 import re
 import ssl
 import struct
-import threading
 import time
 import zlib
 from collections import deque
@@ -29,6 +28,7 @@ from aiohttp import web
 
 from ai.concepts import concepts
 from ai.words import STOP_WORDS, stem, words
+from tests.threaded_server import ThreadedServer
 
 HOSTILE = [
     "<script>alert(1)</script> ",
@@ -135,12 +135,11 @@ class Play:
         return chunks
 
 
-class OpenAIServer:
-    """The server in a thread of its own; use it as a context manager."""
+class OpenAIServer(ThreadedServer):
+    """The server; a `fake-gate` answer waits until the test opens the gate."""
 
     def __init__(self, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
-        self.port = port
-        self._tls = tls
+        super().__init__(port, tls)
         self.requests: list[dict[str, Any]] = []
         self.headers: list[Mapping[str, str]] = []
         # The only key that is taken; empty: any.
@@ -151,55 +150,19 @@ class OpenAIServer:
         self.sent_pieces = 0
         # The clients' ends of the connections that brought requests.
         self.peers: set[Any] = set()
-        self._gate: asyncio.Event | None = None
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="openai", daemon=True)
 
     @property
     def base_url(self) -> str:
         """What OPENAI_BASE_URL is set to."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
 
-    def __enter__(self) -> OpenAIServer:
-        self._thread.start()
-        self._ready.wait(10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    def open_gate(self) -> None:
-        """Let a `fake-gate` answer go on."""
-        assert self._gate is not None
-        self._loop.call_soon_threadsafe(self._gate.set)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._start())
-        self._ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(self._runner.cleanup())
-        pending = asyncio.all_tasks(self._loop)
-        for task in pending:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        self._loop.close()
-
-    async def _start(self) -> None:
-        self._gate = asyncio.Event()
-        application = web.Application()
+    def add_routes(self, application: web.Application) -> None:
+        """The protocol's, and two that are none of it."""
         application.router.add_post("/v1/chat/completions", self._complete)
         application.router.add_post("/v1/embeddings", self._embed)
         application.router.add_get("/v1/models", self._models)
         application.router.add_route("*", "/page/{rest:.*}", self._page)
         application.router.add_route("*", "/elsewhere/{rest:.*}", self._elsewhere)
-        self._runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self._tls)
-        await site.start()
-        self.port = site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]
 
     async def _page(self, request: web.Request) -> web.Response:
         return web.Response(text="<!doctype html><title>A site</title>", content_type="text/html")
@@ -314,9 +277,7 @@ class OpenAIServer:
             if mode == "fake-silent" and count == 1:
                 await asyncio.Event().wait()
             if mode == "fake-gate" and count == 2:
-                assert self._gate is not None
-                await self._gate.wait()
-                self._gate.clear()
+                await self.wait_at_gate()
         await send({}, "stop")
         wants_usage = (body.get("stream_options") or {}).get("include_usage")
         if wants_usage and mode != "fake-uncounted":
@@ -554,7 +515,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=9900)
     server = OpenAIServer(parser.parse_args().port)
     with server:
-        server._thread.join()
+        server.join()
 
 
 if __name__ == "__main__":

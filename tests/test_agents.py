@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import uuid
 from collections.abc import Iterator
@@ -17,13 +16,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
 
-import ai
-from chat import assistant, conversation, plans, turns, views, visitor
-from chat.deltas import DeltaPipe
+from chat import conversation, plans, turns, views, visitor
 from chat.models import Chat, Mode, Turn
 from knowledge.models import Category
 from organizations import agents, providers
 from organizations.models import Agent, AgentVersion, Provider, Tool
+from tests.answering import answer as answered
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
 from tests.test_providers import agent_values, fallback, made
@@ -316,18 +314,6 @@ def asked(house: House, text: str) -> Turn:
     """A visitor's question as the turn that answers it."""
     visitor.say(house.visitor(), house.visit, text, uuid.uuid4())
     return Turn.objects.of(house.organization).latest("pk")
-
-
-def answered(turn: Turn) -> Turn:
-    async def work() -> None:
-        pipe = DeltaPipe()
-        await assistant.answer(turn.pk, pipe)
-        await pipe.aclose()
-        await ai.close()
-
-    asyncio.run(work())
-    turn.refresh_from_db()
-    return turn
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import uuid
 from collections.abc import Callable
@@ -20,14 +19,14 @@ from kombu.exceptions import OperationalError
 import ai
 from ai.interface import AIError
 from ai.scripted import ScriptedModel
-from chat import assistant, context, conversation, turns, visitor
-from chat.deltas import DeltaPipe
+from chat import context, conversation, turns, visitor
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Chat, Message, Turn
 from chat.protocol import Page
 from chat.visitor import Visit
 from knowledge import entries, indexing
 from organizations.models import ModelPrice
+from tests.answering import answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,20 +52,6 @@ def ask(acme: Any) -> Callable[..., Message]:
 
     say.person = person  # type: ignore[attr-defined]
     return say
-
-
-def answer(turn: Turn | None = None) -> Turn:
-    """Run one answering task to its end, as a worker would."""
-    turn = turn or Turn.unscoped.latest("pk")
-
-    async def work() -> None:
-        pipe = DeltaPipe()
-        await assistant.answer(turn.pk, pipe)
-        await pipe.aclose()
-
-    asyncio.run(work())
-    turn.refresh_from_db()
-    return turn
 
 
 def teach(house: Any, question: str, words: str, language: str = "en") -> None:

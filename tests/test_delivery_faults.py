@@ -39,8 +39,8 @@ from chat.management.commands.dispatch import dispatch_once
 from chat.models import Chat, Handoff, Message, Session, Turn, Visitor
 from operators import presence, queue
 from organizations.models import Member, User
+from tests.answering import answer
 from tests.conftest import House
-from tests.test_chat_assistant import answer
 from tests.test_isolation_sockets import operator_client
 from tests.wire import Client, run
 from webassistant.security import SameOrigin

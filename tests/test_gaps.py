@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -14,14 +13,14 @@ from django.db.models import Sum
 import ai
 from ai.interface import AIError, Embedder
 from ai.scripted import ScriptedModel
-from chat import assistant, lessons, visitor
-from chat.deltas import DeltaPipe
+from chat import lessons, visitor
 from chat.models import Chat, Message, Turn, Visitor
 from chat.refusals import Refused
 from chat.tasks import gather_gaps
 from knowledge import entries, gaps, indexing, retrieval, suggestions
 from knowledge.models import AskedQuestion, FAQEntry, Suggestion
 from operators import desk
+from tests.answering import answer
 from tests.conftest import House
 from tests.racing import RACES, racers
 
@@ -43,14 +42,7 @@ def ask(acme: House) -> Callable[..., Message]:
 
     def asked(text: str, person: Visitor | None = None, house: House = acme) -> Message:
         said = visitor.say(person or house.visitor(), house.visit, text, uuid.uuid4())
-        turn = Turn.unscoped.get(chat=said.chat, upto_seq=said.seq)
-
-        async def work() -> None:
-            pipe = DeltaPipe()
-            await assistant.answer(turn.pk, pipe)
-            await pipe.aclose()
-
-        asyncio.run(work())
+        turn = answer(Turn.unscoped.get(chat=said.chat, upto_seq=said.seq))
         return Message.unscoped.select_related("chat").get(turn=turn)
 
     return asked

@@ -16,8 +16,9 @@ from chat.plans import Plan, prepare
 from chat.protocol import Page
 from chat.visitor import Visit
 from knowledge.models import AskedQuestion, ContextEntry
+from tests.answering import answer
 from tests.conftest import client_of
-from tests.test_chat_assistant import answer, ask, last, model, teach
+from tests.test_chat_assistant import ask, last, model, teach
 
 __all__ = ["ask", "model"]
 

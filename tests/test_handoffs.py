@@ -20,11 +20,12 @@ from chat.models import Chat, Handoff, Message
 from chat.refusals import Refused
 from operators import desk, queue
 from organizations.models import Moderation
+from tests.answering import answer
 from tests.conftest import House
 from tests.openai_server import OpenAIServer
 from tests.processes import started
 from tests.product import wait_until
-from tests.test_chat_assistant import answer, last, teach
+from tests.test_chat_assistant import last, teach
 from tests.test_isolation_sockets import operator_client
 from tests.wire import run
 from webassistant.boot import processes

@@ -16,9 +16,8 @@ from django.utils import translation
 import ai
 from ai.interface import AIError
 from ai.scripted import ScriptedModel
-from chat import assistant, kinds, snapshots, turns, views, visitor
+from chat import kinds, snapshots, turns, views, visitor
 from chat.consumers import VisitorConsumer
-from chat.deltas import DeltaPipe
 from chat.models import Chat, Message, Turn
 from chat.protocol import Page
 from chat.trials import candidates, replay
@@ -26,6 +25,7 @@ from chat.visitor import Visit
 from organizations import agents, schemas
 from organizations.kinds import TEMPLATES
 from organizations.models import ChatType, Widget
+from tests.answering import answer
 from tests.conftest import House, client_of
 from tests.kinds import NOTE, begin, offer, talk
 from tests.wire import Client, run
@@ -41,20 +41,6 @@ def model(monkeypatch: pytest.MonkeyPatch) -> ScriptedModel:
     scripted = ScriptedModel()
     monkeypatch.setattr(ai, "chat_model", lambda name, fallback: scripted)
     return scripted
-
-
-def answer() -> Turn:
-    """Run the last turn's task to its end."""
-    turn = Turn.unscoped.latest("pk")
-
-    async def work() -> None:
-        pipe = DeltaPipe()
-        await assistant.answer(turn.pk, pipe)
-        await pipe.aclose()
-
-    asyncio.run(work())
-    turn.refresh_from_db()
-    return turn
 
 
 def said(chat: Chat) -> list[tuple[int, str, str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import uuid
 from datetime import timedelta
@@ -19,12 +18,12 @@ from hypothesis import strategies as st
 import ai
 from ai.interface import AIError
 from ai.scripted import ScriptedModel
-from chat import assistant, memory, private, summaries, tasks, views, visitor
+from chat import memory, private, summaries, tasks, views, visitor
 from chat.consumers import VisitorConsumer
 from chat.database import in_database
-from chat.deltas import DeltaPipe
 from chat.models import Chat, MemoryFact, Message, Turn, Visitor
 from chat.prompts import Line
+from tests.answering import answer
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
 from tests.test_isolation_sockets import operator_client
@@ -54,20 +53,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     monkeypatch.setattr("chat.summaries.current_app.send_task", send)
     return asked
-
-
-def answer() -> Turn:
-    turn = Turn.unscoped.latest("pk")
-
-    async def work() -> None:
-        pipe = DeltaPipe()
-        await assistant.answer(turn.pk, pipe)
-        await pipe.aclose()
-        await ai.close()
-
-    asyncio.run(work())
-    turn.refresh_from_db()
-    return turn
 
 
 def talk(house: House, model: ScriptedModel, questions: int, person: Visitor | None = None) -> Chat:

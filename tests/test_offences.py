@@ -23,6 +23,7 @@ from chat.models import Chat, Message, Turn, Visitor
 from chat.refusals import Refused
 from operators import desk
 from organizations.models import Moderation
+from tests.answering import answer
 from tests.conftest import House, client_of
 from tests.test_chat_socket import client
 from tests.test_isolation_sockets import operator_client
@@ -279,19 +280,6 @@ def test_two_tabs_at_once_are_counted_one_by_one(acme: House) -> None:
 
 
 # --- the assistant ------------------------------------------------------------------------------
-
-
-def answer() -> Turn:
-    turn = Turn.unscoped.latest("pk")
-
-    async def work() -> None:
-        pipe = DeltaPipe()
-        await assistant.answer(turn.pk, pipe)
-        await pipe.aclose()
-
-    asyncio.run(work())
-    turn.refresh_from_db()
-    return turn
 
 
 def test_what_streams_and_what_is_saved_are_the_same_and_lead_nowhere(

@@ -12,8 +12,7 @@ from django.test import AsyncClient
 from django.urls import reverse
 
 import ai
-from chat import assistant, lessons
-from chat.deltas import DeltaPipe
+from chat import lessons
 from chat.models import Chat, Message, ModelCall, Reservation, Session, Turn, Visitor
 from chat.protocol import Page
 from chat.trials import rehearsal
@@ -22,6 +21,7 @@ from knowledge import entries, indexing
 from knowledge.models import AskedQuestion, Category, ContextEntry, FAQEntry, Passage
 from organizations import agents
 from organizations.models import Budget, Member, ModelPrice, Organization
+from tests.answering import answer as answered
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
 from tests.test_chat_assistant import ask as ask
@@ -76,20 +76,6 @@ def key(house: House, which: str = "published") -> str:
 
 def keep_draft(house: House, **settings: Any) -> None:
     agents.keep_draft(house.agent, agents.drafted(house.agent) | settings)
-
-
-def answered() -> Turn:
-    """Answer the last turn as a worker does, and hang up."""
-    turn = Turn.unscoped.latest("pk")
-
-    async def work() -> None:
-        pipe = DeltaPipe()
-        await assistant.answer(turn.pk, pipe)
-        await pipe.aclose()
-        await ai.close()
-
-    asyncio.run(work())
-    return turn
 
 
 def test_model_is_asked_as_for_a_visitor(acme: House, ask: Any, server: OpenAIServer) -> None:

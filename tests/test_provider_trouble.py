@@ -5,7 +5,6 @@ Against a server of the real protocol, through the assistant, with the pauses ma
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,13 +23,13 @@ import ai
 from ai.fallback import FallbackModel, Patience
 from ai.interface import AIError, Call, ChatRequest, Choice, Connection, PromptMessage
 from ai.scripted import ScriptedModel
-from chat import assistant, citations, visitor
-from chat.deltas import DeltaPipe
+from chat import citations, visitor
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Message, ModelCall, Turn
 from knowledge import entries, indexing
 from organizations import health
 from organizations.models import Agent, ModelHealth, Provider
+from tests.answering import answer as once
 from tests.conftest import House
 from tests.hostile_site import certificate
 from tests.openai_server import OpenAIServer
@@ -93,20 +92,6 @@ def teach(house: House) -> None:
 def asked(house: House, text: str = KNOWN) -> Turn:
     visitor.say(house.visitor(), house.visit, text, uuid.uuid4())
     return Turn.objects.of(house.organization).latest("pk")
-
-
-def once(turn: Turn) -> Turn:
-    """One attempt, as a worker's task makes it."""
-
-    async def work() -> None:
-        pipe = DeltaPipe()
-        await assistant.answer(turn.pk, pipe)
-        await pipe.aclose()
-        await ai.close()
-
-    asyncio.run(work())
-    turn.refresh_from_db()
-    return turn
 
 
 def to_the_end(turn: Turn) -> Turn:

@@ -30,6 +30,7 @@ from chat.visitor import Visit
 from operators import desk, queue
 from organizations import agents
 from organizations.models import ContextProvider, Provider, Tool
+from tests.answering import answer
 from tests.conftest import House
 from tests.openai_server import OpenAIServer, Play
 from tests.tool_server import INJECTION, ToolServer
@@ -125,20 +126,6 @@ def ask(acme: House) -> Callable[..., Chat]:
 
     say.person = person  # type: ignore[attr-defined]
     return say
-
-
-def answer(turn: Turn | None = None) -> Turn:
-    turn = turn or Turn.unscoped.latest("pk")
-
-    async def work() -> None:
-        pipe = DeltaPipe()
-        await assistant.answer(turn.pk, pipe)
-        await pipe.aclose()
-        await ai.close()
-
-    asyncio.run(work())
-    turn.refresh_from_db()
-    return turn
 
 
 def use(name: str, number: int = 0, /, **arguments: Any) -> tuple[ToolUse, ...]:

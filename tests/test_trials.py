@@ -32,12 +32,13 @@ from chat.trials.receipts import Receipt
 from knowledge.models import FAQEntry
 from organizations import agents
 from organizations.models import AgentVersion, Budget, Organization
+from tests.answering import answer
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
 from tests.processes import started
 from tests.product import wait_until
-from tests.test_chat_assistant import answer, teach
 from tests.test_chat_assistant import ask as ask
+from tests.test_chat_assistant import teach
 from tests.test_playground import write
 from webassistant.boot import processes
 from webassistant.boot.child import Child
