@@ -20,7 +20,7 @@ from django.utils import translation
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.metering import listen
-from ai.texts import inert
+from ai.texts import inert, language_name
 from chat import ledger, results, rules, turns
 from chat.database import in_database
 from chat.models import ChatResult, ModelCall
@@ -36,7 +36,6 @@ RETRY_SECONDS = 1.0
 MOST_TOKENS = 4000
 # What is kept of a result, as JSON.
 MOST_CHARACTERS = 32_000
-LANGUAGES = {"ru": "Russian", "en": "English"}
 
 RULES = """\
 You turn the dialogue of a chat into data: {name}. Answer with one JSON object that follows the
@@ -158,7 +157,7 @@ def request(result: ChatResult, lines: list[tuple[str, str]], agent: Agent) -> C
     schema = schemas.plain(result.schema)
     language = result.chat.session.language
     system = [
-        RULES.format(name=result.name, language=LANGUAGES.get(language, language)),
+        RULES.format(name=result.name, language=language_name(language)),
         f"The owner's instructions for such chats:\n{result.instructions}",
         f"<schema>\n{json.dumps(schema, ensure_ascii=False)}\n</schema>",
     ]

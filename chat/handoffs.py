@@ -23,7 +23,8 @@ from redis import RedisError
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.metering import listen
-from chat import events, intents, ledger, moderation, prompts, snapshots
+from ai.texts import inert, language_name
+from chat import events, intents, ledger, moderation, snapshots
 from chat.database import in_database
 from chat.models import Chat, Handoff, Message, ModelCall
 from chat.moderation import Rules
@@ -262,14 +263,13 @@ def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest, ledger.Bill] | N
     model = ai.chat_model(*providers.models_of(widget.agent, known))
     if model.name == ai.knowledge_model().name:
         return None
-    language = prompts.LANGUAGES.get(widget.languages[0], widget.languages[0])
+    language = language_name(widget.languages[0])
     dialogue = "\n".join(
         f"{line.role}: {' '.join(line.content.split())[:LONGEST]}" for line in _lines(handoff.chat)
     )
-    dialogue = dialogue.replace("<", "‹").replace(">", "›")
     messages = (
         PromptMessage("system", SYSTEM.format(language=language)),
-        PromptMessage("user", f"<dialogue>\n{dialogue}\n</dialogue>"),
+        PromptMessage("user", f"<dialogue>\n{inert(dialogue)}\n</dialogue>"),
     )
     bill = ledger.Bill(ledger.account_of(handoff.organization, widget.agent, handoff.chat))
     asked = bill.of(ModelCall.Purpose.SUMMARY)

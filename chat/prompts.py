@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ai.interface import PromptMessage, SourceText
-from ai.texts import inert
+from ai.texts import inert, language_name
 from chat import citations
 from chat.budget import QUESTION_TOKENS, Budget
 
@@ -48,8 +48,6 @@ PAGE = "The page that the visitor is on:\n{text}"
 NO_SOURCE = "No source was found for this question."
 QUESTION = "<question>\n{text}\n</question>"
 STAFF = "(A person of the staff said:) {text}"
-
-LANGUAGES = {"ru": "Russian", "en": "English"}
 
 # Receipts name the wording that made an answer.
 VERSION = hashlib.sha256(
@@ -131,7 +129,7 @@ def build(material: Material, tokens: int = TOKENS, strictness: float = 1.0) -> 
     rules = RULES.format(
         name=material.name or "the assistant",
         organization=material.organization,
-        language=LANGUAGES.get(material.language, material.language),
+        language=language_name(material.language),
     )
     owners = _framed(INSTRUCTIONS, material.instructions)
     budget.spend_messages("rules", 2)
