@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgpack
 
-from chat import events
+from chat.delivery import events
 
 TICK_SECONDS = 0.001
 

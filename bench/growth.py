@@ -21,7 +21,8 @@ from django.utils import timezone
 from bench import measure, search, visitors
 from bench.measure import Table
 from bench.place import Place
-from chat import heartbeat, identity, snapshots, turns, visitor
+from chat import identity, snapshots, turns, visitor
+from chat.delivery import heartbeat
 from chat.models import Chat, Message, Session, Turn, Visitor
 from chat.protocol import Page
 from chat.visitor import Visit

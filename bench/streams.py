@@ -22,8 +22,9 @@ from django.utils import timezone
 from bench import measure, visitors
 from bench.measure import Figures, Table
 from bench.place import FEEDING, MEASURED, Place, free_port, listens, wait_until
-from chat import events, layer, turns
+from chat import turns
 from chat.database import in_database
+from chat.delivery import events, layer
 from chat.models import Chat, Message, Turn
 from organizations.models import Widget
 from webassistant.boot import processes

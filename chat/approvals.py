@@ -22,9 +22,9 @@ from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 
 from chat import calls, conversation, turns
+from chat.answering.tools import take
 from chat.database import in_database
 from chat.models import Chat, Handoff, Message, Mode, ToolCall
-from chat.tools import take
 from organizations import calling
 from organizations.calls import schemas
 from organizations.models import Member

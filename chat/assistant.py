@@ -21,21 +21,14 @@ from django.db.models.functions import Coalesce
 from ai.interface import AIError, ChatModel, ChatRequest
 from ai.metering import listen
 from ai.texts import storable
-from chat import (
-    accounts,
-    conversation,
-    events,
-    followups,
-    ledger,
-    memory,
-    provided,
-    summaries,
-    turns,
-)
+from chat import conversation, turns
+from chat.accounting import accounts, ledger
+from chat.answering import followups, memory, provided, summaries
+from chat.answering.plans import HandOver, Plan, Unclear, milliseconds, prepare
 from chat.citations import Checker
 from chat.database import in_database
-from chat.deltas import DeltaPipe
-from chat.plans import HandOver, Plan, Unclear, milliseconds, prepare
+from chat.delivery import events
+from chat.delivery.deltas import DeltaPipe
 from chat.protocol import AIDelta, AITyping
 from chat.turns import Lost
 

@@ -9,7 +9,8 @@ import orjson
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from chat import events, snapshots, turns
+from chat import snapshots, turns
+from chat.delivery import events
 from chat.models import Chat, ToolCall, Turn
 from chat.protocol import CallBody, CallStatus, ToolCallChanged
 from organizations import calling

@@ -13,12 +13,13 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat import events, identity, kinds, protocol, snapshots, visitor, waiting
+from chat import identity, kinds, protocol, snapshots, visitor, waiting
 from chat.database import in_database
-from chat.heartbeat import heart
+from chat.delivery import events
+from chat.delivery.heartbeat import heart
+from chat.delivery.socket import FLOOD, LATE, NOT_FOUND, Closed, Socket
 from chat.models import Chat, Handoff, Message, Visitor
 from chat.refusals import Refused
-from chat.socket import FLOOD, LATE, NOT_FOUND, Closed, Socket
 from chat.visitor import Visit
 from organizations import access
 from organizations.models import Widget

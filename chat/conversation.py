@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from chat import calls, citations, events, handoffs, snapshots, turns, waiting
+from chat import calls, citations, handoffs, snapshots, turns, waiting
+from chat.delivery import events
 from chat.models import Chat, Handoff, Message, Mode, Session, ToolCall, Turn, Visitor
 from chat.protocol import (
     MODE_AFTER,

@@ -21,7 +21,8 @@ import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.metering import listen
 from ai.texts import inert, language_name
-from chat import ledger, results, rules, turns
+from chat import results, rules, turns
+from chat.accounting import ledger
 from chat.database import in_database
 from chat.models import ChatResult, ModelCall
 from organizations import providers, schemas

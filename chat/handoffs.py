@@ -24,8 +24,10 @@ import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.metering import listen
 from ai.texts import inert, language_name
-from chat import events, intents, ledger, moderation, snapshots
+from chat import intents, moderation, snapshots
+from chat.accounting import ledger
 from chat.database import in_database
+from chat.delivery import events
 from chat.models import Chat, Handoff, Message, ModelCall
 from chat.moderation import Rules
 from chat.protocol import HandoffSummary

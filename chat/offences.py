@@ -15,7 +15,8 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from chat import conversation, events, moderation, snapshots
+from chat import conversation, moderation, snapshots
+from chat.delivery import events
 from chat.models import Chat, Message, Visitor
 from chat.moderation import Rules, Verdict
 from chat.protocol import VisitorMuted

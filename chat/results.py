@@ -21,7 +21,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ai.interface import Call
-from chat import cards, conversation, events, turns
+from chat import cards, conversation, turns
+from chat.delivery import events
 from chat.models import Chat, ChatResult, Message, Mode
 from chat.protocol import ResultChanged
 from chat.refusals import Refused

@@ -19,19 +19,11 @@ from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError, Call, Usage
-from chat import (
-    approvals,
-    assistant,
-    conversation,
-    finishing,
-    handoffs,
-    ledger,
-    lessons,
-    memory,
-    summaries,
-)
-from chat.accounts import Purpose
-from chat.deltas import DeltaPipe
+from chat import approvals, assistant, conversation, finishing, handoffs, lessons
+from chat.accounting import ledger
+from chat.accounting.accounts import Purpose
+from chat.answering import memory, summaries
+from chat.delivery.deltas import DeltaPipe
 from chat.models import Mode, Session
 from chat.trials import runs
 from knowledge import gaps, spending

@@ -19,18 +19,18 @@ from django.utils.translation import gettext_lazy as _
 
 from chat import (
     conversation,
-    events,
     identity,
     kinds,
     lessons,
     limits,
-    memory,
     moderation,
     offences,
     results,
     snapshots,
     turns,
 )
+from chat.answering import memory
+from chat.delivery import events
 from chat.models import (
     Chat,
     ChatResult,

@@ -9,11 +9,12 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError
 
-from chat import calls, events, lessons, protocol, snapshots
+from chat import calls, lessons, protocol, snapshots
 from chat.database import in_database
-from chat.heartbeat import heart
+from chat.delivery import events
+from chat.delivery.heartbeat import heart
+from chat.delivery.socket import AWAY, NOBODY, Closed, Socket
 from chat.models import Chat, Note
-from chat.socket import AWAY, NOBODY, Closed, Socket
 from operators import desk, presence, queue
 from operators.models import Availability
 from organizations import access

@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from chat import approvals, conversation, events, lessons, offences, results, snapshots
+from chat import approvals, conversation, lessons, offences, results, snapshots
+from chat.delivery import events
 from chat.models import (
     Chat,
     ChatResult,

@@ -6,7 +6,7 @@ import asyncio
 
 import ai
 from chat import assistant
-from chat.deltas import DeltaPipe
+from chat.delivery.deltas import DeltaPipe
 from chat.models import Turn
 
 

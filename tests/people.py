@@ -8,9 +8,10 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from chat import events, protocol
+from chat import protocol
 from chat.consumers import VisitorConsumer
 from chat.database import in_database
+from chat.delivery import events
 from tests import transcript
 from tests.conftest import House
 from tests.test_isolation_sockets import operator_client

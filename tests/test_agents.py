@@ -16,7 +16,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
 
-from chat import conversation, plans, turns, views, visitor
+from chat import conversation, turns, views, visitor
+from chat.answering import plans
 from chat.models import Chat, Mode, Turn
 from knowledge.models import Category
 from organizations import agents, providers

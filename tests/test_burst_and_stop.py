@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 import ai
 from ai.scripted import ScriptedModel
 from chat import assistant, turns
-from chat.deltas import DeltaPipe
+from chat.delivery.deltas import DeltaPipe
 from chat.models import Message, Turn
 from tests.test_chat_socket import client
 from tests.wire import Client, run

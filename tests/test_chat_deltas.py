@@ -12,8 +12,8 @@ import pytest
 import redis
 from django.conf import settings
 
-from chat import deltas, events
-from chat.deltas import DeltaPipe
+from chat.delivery import deltas, events
+from chat.delivery.deltas import DeltaPipe
 from tests.wire import run
 
 GROUP = "visitor.pipe"

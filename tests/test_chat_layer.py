@@ -15,8 +15,8 @@ from channels.layers import get_channel_layer
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import settings
 
-from chat import events, layer
-from chat.deltas import DeltaPipe
+from chat.delivery import events, layer
+from chat.delivery.deltas import DeltaPipe
 from tests.wire import run
 
 EVENT = {"type": "deliver", "scope": "abc", "kind": "test", "audience": "both", "frame": "{}"}
@@ -146,7 +146,7 @@ def test_listener_that_raises_deafens_nobody(caplog: pytest.LogCaptureFixture) -
             await get_channel_layer().group_send(group, EVENT)
         await until(lambda: heard, "the other group is heard")
 
-    with caplog.at_level(logging.ERROR, "chat.layer"):
+    with caplog.at_level(logging.ERROR, "chat.delivery.layer"):
         run(scenario)
     assert "was not delivered" in caplog.text
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from channels.layers import get_channel_layer
 from pydantic import Field, TypeAdapter
 
-from chat import socket
+from chat.delivery import socket
 from chat.protocol import Error, Event, Frame
 from tests.wire import run
 

@@ -15,8 +15,9 @@ from channels.layers import channel_layers
 from django.db import InterfaceError, OperationalError
 from django.test import override_settings
 
-from chat import consumers, heartbeat, socket
+from chat import consumers
 from chat.consumers import VisitorConsumer
+from chat.delivery import heartbeat, socket
 from chat.models import Chat, Message, Turn, Visitor
 from chat.protocol import MAX_TEXT
 from operators import presence
@@ -244,7 +245,7 @@ def test_socket_that_ends_without_redis_is_counted_out(
         await first.send("message", client_id=uuid.uuid4(), text="Hello")
         await first.expect("chat_restored")
         with monkeypatch.context() as broken:
-            broken.setattr("chat.events.unsubscribe", without_redis)
+            broken.setattr("chat.delivery.events.unsubscribe", without_redis)
             await first.close()
         assert VisitorConsumer._sockets == {}
         await second.open()

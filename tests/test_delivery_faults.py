@@ -23,18 +23,9 @@ from django.utils import timezone
 
 import ai
 from ai.scripted import ScriptedModel
-from chat import (
-    conversation,
-    events,
-    heartbeat,
-    identity,
-    protocol,
-    snapshots,
-    socket,
-    turns,
-    visitor,
-)
+from chat import conversation, identity, protocol, snapshots, turns, visitor
 from chat.consumers import VisitorConsumer
+from chat.delivery import events, heartbeat, socket
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Chat, Handoff, Message, Session, Turn, Visitor
 from operators import presence, queue

@@ -18,8 +18,9 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.test import override_settings
 
-from chat import protocol, socket, visitor
+from chat import protocol, visitor
 from chat.consumers import VisitorConsumer
+from chat.delivery import socket
 from chat.models import Chat
 from operators import desk
 from tests import mutations

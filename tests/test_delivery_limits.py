@@ -28,8 +28,9 @@ from django.db.models import Max, Min
 from django.db.models.functions import Now
 from django.test import override_settings
 
-from chat import events, identity, socket, visitor
+from chat import identity, visitor
 from chat.consumers import VisitorConsumer
+from chat.delivery import events, socket
 from chat.models import Message, Visitor
 from chat.refusals import Refused
 from tests.conftest import House

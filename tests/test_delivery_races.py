@@ -22,7 +22,7 @@ from ai.interface import ChatModel, ChatRequest, Delta
 from ai.scripted import ScriptedModel
 from chat import assistant, conversation, turns, visitor
 from chat.consumers import VisitorConsumer
-from chat.deltas import DeltaPipe
+from chat.delivery.deltas import DeltaPipe
 from chat.models import Chat, Message, Session, Turn, Visitor
 from operators import desk
 from tests.conftest import House

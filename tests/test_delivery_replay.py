@@ -38,19 +38,10 @@ from hypothesis.stateful import (
 import ai
 from ai.interface import ToolUse
 from ai.scripted import ScriptedModel
-from chat import (
-    approvals,
-    assistant,
-    conversation,
-    events,
-    handoffs,
-    protocol,
-    results,
-    socket,
-    turns,
-)
-from chat.deltas import DeltaPipe
-from chat.heartbeat import heart
+from chat import approvals, assistant, conversation, handoffs, protocol, results, turns
+from chat.delivery import events, socket
+from chat.delivery.deltas import DeltaPipe
+from chat.delivery.heartbeat import heart
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Chat, ChatResult, ContactRequest, Handoff, Message, ToolCall, Turn
 from operators.tasks import expire_waiting

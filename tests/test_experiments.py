@@ -14,7 +14,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from chat import brief, turns, visitor
+from chat import turns, visitor
+from chat.answering import brief
 from chat.models import Chat, Experiment, Handoff, Message, Session, Turn
 from chat.trials import experiments, intervals
 from knowledge.models import ContextEntry

@@ -9,9 +9,9 @@ import pytest
 
 from ai.interface import AIError
 from ai.scripted import ScriptedModel
-from chat import followups
-from chat.followups import FollowUp
-from chat.prompts import Line
+from chat.answering import followups
+from chat.answering.followups import FollowUp
+from chat.answering.prompts import Line
 
 PRICE_RU = "Сколько стоит тур в Болгар?"
 PRICE_EN = "How much is the tour to Bolgar?"

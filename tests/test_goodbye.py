@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from chat import visitor
+from chat.delivery.socket import COME_BACK_MS, RESTART
 from chat.models import Message, Turn
-from chat.socket import COME_BACK_MS, RESTART
 from tests.openai_server import OpenAIServer
 from tests.processes import started, web
 from tests.product import SECONDS, wait_until

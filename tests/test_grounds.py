@@ -10,9 +10,10 @@ import pytest
 from django.urls import reverse
 
 from ai.scripted import ScriptedModel
-from chat import events, lessons, protocol, snapshots, turns, visitor
+from chat import lessons, protocol, snapshots, turns, visitor
+from chat.answering.plans import Plan, prepare
+from chat.delivery import events
 from chat.models import Chat, ModelCall, Turn
-from chat.plans import Plan, prepare
 from chat.protocol import Page
 from chat.visitor import Visit
 from knowledge.models import AskedQuestion, ContextEntry

@@ -21,8 +21,9 @@ import pytest
 from pytest_django import Settings
 
 import ai
-from chat import assistant, prompts, snapshots, visitor
-from chat.deltas import DeltaPipe
+from chat import assistant, snapshots, visitor
+from chat.answering import prompts
+from chat.delivery.deltas import DeltaPipe
 from chat.models import Chat, Handoff, Message, ToolCall, Turn
 from chat.protocol import Page
 from chat.visitor import Visit

@@ -10,8 +10,9 @@ from typing import Any, get_args
 import pytest
 from asgiref.sync import sync_to_async
 
-from chat import events, protocol
+from chat import protocol
 from chat.consumers import VisitorConsumer
+from chat.delivery import events
 from chat.models import Chat, ContactRequest, ToolCall
 from operators.consumers import OperatorConsumer
 from organizations.models import ChatType, Member, User

@@ -12,7 +12,8 @@ from django.urls import reverse
 import ai
 from ai.interface import AIError
 from ai.scripted import ScriptedModel
-from chat import accounts, tasks
+from chat import tasks
+from chat.accounting import accounts
 from chat.models import ModelCall, Reservation
 from knowledge import entries, gaps, indexing, spending
 from knowledge.models import AskedQuestion, FAQEntry, Passage, Reading, Suggestion

@@ -22,9 +22,10 @@ from pytest_django import Settings
 import ai
 from ai.interface import AIError, Call, ChatRequest, PromptMessage, Usage
 from ai.scripted import ScriptedModel
-from chat import accounts, assistant, ledger, turns, visitor
-from chat.accounts import Account, Limit, Scope
-from chat.deltas import DeltaPipe
+from chat import assistant, turns, visitor
+from chat.accounting import accounts, ledger
+from chat.accounting.accounts import Account, Limit, Scope
+from chat.delivery.deltas import DeltaPipe
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Chat, Message, ModelCall, Reservation, Turn
 from knowledge import entries, indexing

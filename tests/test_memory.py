@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 import ai
 from ai.interface import AIError
 from ai.scripted import ScriptedModel
-from chat import memory, private, summaries, tasks, views, visitor
+from chat import tasks, views, visitor
+from chat.answering import memory, private, summaries
+from chat.answering.prompts import Line
 from chat.consumers import VisitorConsumer
 from chat.database import in_database
 from chat.models import Chat, MemoryFact, Message, Turn, Visitor
-from chat.prompts import Line
 from tests.answering import answer
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
@@ -51,7 +52,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         if name == summaries.TASK:
             asked.append((name, *args))
 
-    monkeypatch.setattr("chat.summaries.current_app.send_task", send)
+    monkeypatch.setattr("chat.answering.summaries.current_app.send_task", send)
     return asked
 
 
@@ -207,7 +208,7 @@ class TestSummary:
         def down(name: str, args: Any) -> None:
             raise OSError("no broker")
 
-        monkeypatch.setattr("chat.summaries.current_app.send_task", down)
+        monkeypatch.setattr("chat.answering.summaries.current_app.send_task", down)
         talk(acme, model, 9)
         assert Turn.unscoped.latest("pk").status == "done"
         assert "is not summarised yet" in caplog.text

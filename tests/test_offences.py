@@ -18,7 +18,7 @@ from django.urls import reverse
 import ai
 from ai.scripted import ScriptedModel
 from chat import assistant, offences, visitor
-from chat.deltas import DeltaPipe
+from chat.delivery.deltas import DeltaPipe
 from chat.models import Chat, Message, Turn, Visitor
 from chat.refusals import Refused
 from operators import desk

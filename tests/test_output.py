@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat import output, prompts
-from chat.output import Addresses, Allowed, Chain, Filter, Words
+from chat.answering import output, prompts
+from chat.answering.output import Addresses, Allowed, Chain, Filter, Words
 
 ALLOWED = Allowed.by(
     ["Book at https://acme.example/tours?id=7 (or call). Write to info@acme.example.", "/local"],

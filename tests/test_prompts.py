@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from ai.interface import SourceText
 from ai.tokens import MESSAGE, estimate
-from chat import budget, prompts
-from chat.budget import GAP, QUESTION_TOKENS, Budget, shortened
-from chat.prompts import Line, Material, Prompt, build
+from chat.answering import budget, prompts
+from chat.answering.budget import GAP, QUESTION_TOKENS, Budget, shortened
+from chat.answering.prompts import Line, Material, Prompt, build
 
 # --- how many tokens ----------------------------------------------------------------------------
 

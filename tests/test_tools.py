@@ -20,8 +20,9 @@ from pytest_django import Settings
 import ai
 from ai.interface import AIError, PromptMessage, ToolUse
 from ai.scripted import ScriptedModel
-from chat import approvals, assistant, calls, conversation, plans, provided, tools, turns, visitor
-from chat.deltas import DeltaPipe
+from chat import approvals, assistant, calls, conversation, turns, visitor
+from chat.answering import plans, provided, tools
+from chat.delivery.deltas import DeltaPipe
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Chat, Customer, Handoff, Message, Mode, ToolCall, Turn
 from chat.protocol import Page

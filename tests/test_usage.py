@@ -25,9 +25,10 @@ from pytest_django import Settings
 
 import ai
 from ai.interface import Call, Usage
-from chat import assistant, ledger, usage, visitor
-from chat.accounts import Account, Price
-from chat.deltas import DeltaPipe
+from chat import assistant, visitor
+from chat.accounting import ledger, usage
+from chat.accounting.accounts import Account, Price
+from chat.delivery.deltas import DeltaPipe
 from chat.models import Chat, ModelCall, Turn
 from organizations import agents, budgets, pricing
 from organizations.models import (

@@ -12,7 +12,7 @@ from django.utils import translation
 from django.utils.html import escape
 from django.utils.translation import gettext
 
-from chat.frames import language_of
+from chat.delivery.frames import language_of
 from webassistant.security import Application, Receive, Scope, Send
 
 # Beside a file a form has other fields.

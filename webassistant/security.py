@@ -15,9 +15,9 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
-from chat.frames import language_of
+from chat.delivery.frames import language_of
+from chat.delivery.socket import NOBODY
 from chat.protocol import Error
-from chat.socket import NOBODY
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

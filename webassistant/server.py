@@ -13,7 +13,7 @@ import socket
 
 from uvicorn import Config, Server
 
-from chat.socket import say_goodbye
+from chat.delivery.socket import say_goodbye
 
 log = logging.getLogger("webassistant.server")
 

@@ -155,7 +155,7 @@ EVENTS_REDIS_URL = redis_url(0)
 EVENTS_PREFIX = "webassistant"
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "chat.layer.EventsLayer",
+        "BACKEND": "chat.delivery.layer.EventsLayer",
         "CONFIG": {"hosts": [EVENTS_REDIS_URL], "prefix": EVENTS_PREFIX},
     }
 }

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
-from chat import private
+from chat.answering import private
 from chat.models import MemoryFact
 from organizations.admin import ScopedAdmin
 

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 from pydantic import BaseModel, Field, StringConstraints, ValidationError
 
-from chat import accounts
+from chat.accounting import accounts
 from chat.admin import receipt as receipts_of_turns
 from chat.database import in_database
 from chat.models import Handoff, Turn

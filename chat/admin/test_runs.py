@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
-from chat import accounts
+from chat.accounting import accounts
 from chat.admin.playground import answer_of
 from chat.admin.test_sets import CandidateField
 from chat.models import TestResult, TestRun

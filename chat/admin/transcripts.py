@@ -18,7 +18,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from ai.interface import AIError
-from chat import lessons, snapshots, usage
+from chat import lessons, snapshots
+from chat.accounting import usage
 from chat.admin import receipt
 from chat.admin.cards import cards_of
 from chat.admin.test_sets import CaseOfTurn

@@ -21,8 +21,9 @@ from django.views.decorators.http import require_http_methods
 import ai
 from ai.interface import AIError, ChatRequest
 from ai.metering import listening
-from chat import accounts, followups, grounds, ledger, prompts
-from chat.followups import FollowUp
+from chat.accounting import accounts, ledger
+from chat.answering import followups, grounds, prompts
+from chat.answering.followups import FollowUp
 from knowledge import explanations, markdown, retrieval
 from knowledge.explanations import Why
 from knowledge.models import ContextEntry

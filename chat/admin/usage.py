@@ -15,7 +15,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from chat import usage
+from chat.accounting import usage
 from organizations import access, budgets, dashboard, pricing
 from organizations.admin.providers import states
 from organizations.models import Agent, Member, ModelHealth, Organization, Provider

@@ -14,8 +14,8 @@ from organizations.scoping import OrganizationOwned
 class Experiment(OrganizationOwned):
     """Chats begun while it runs go to the agent or, a share of them, to the variant.
 
-    Which one is decided by a hash of the chat's id, so a chat never changes sides; `chat.brief`
-    reads it with the question. What is compared is what the sides were given, not what they used.
+    Which one is decided by a hash of the chat's id, so a chat never changes sides, and
+    is read with the question. What is compared is what the sides were given, not what they used.
     """
 
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="+", verbose_name=_("agent"))

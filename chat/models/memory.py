@@ -15,7 +15,7 @@ LONGEST = 200
 
 
 class MemoryFact(OrganizationOwned):
-    """Something a visitor said of themselves, kept for the next chat (`chat.memory`)."""
+    """Something a visitor said of themselves, kept for the next chat (`chat.answering.memory`)."""
 
     visitor = models.ForeignKey(
         Visitor,

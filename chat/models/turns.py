@@ -40,13 +40,13 @@ class Turn(OrganizationOwned):
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
     shown_at = models.DateTimeField(_("first text shown"), null=True, blank=True)
     draft = models.TextField(_("draft"), blank=True)
-    # What was searched for, where the question alone could not be understood (`chat.followups`).
+    # What was searched for, where the question alone could not be understood.
     rewritten = models.CharField(
         _("understood as"), max_length=1000, blank=True, default="", db_default=""
     )
     sources = models.JSONField(_("sources"), default=list, blank=True)
     facts = models.JSONField(_("facts"), default=list, blank=True)
-    # What the prompt was made of, in estimated tokens, and what did not fit (`chat.budget`).
+    # What the prompt was made of, in estimated tokens, and what did not fit.
     prompt_parts = models.JSONField(
         _("parts of the prompt"), default=dict, blank=True, db_default={}
     )

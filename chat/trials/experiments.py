@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from chat import brief
+from chat.answering import brief
 from chat.models import Experiment
 from chat.trials import intervals
 from chat.trials.intervals import Interval

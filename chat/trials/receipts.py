@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
+from chat.accounting.ledger import Bill
+from chat.answering.plans import HandOver, Plan, milliseconds
 from chat.assistant import Speech
-from chat.ledger import Bill
 from chat.models import ToolCall
-from chat.plans import HandOver, Plan, milliseconds
 
 ANSWER, UNKNOWN, HANDOFF, FAILED = "answer", "unknown", "handoff", "failed"
 # Nothing was asked, as a limit is used up; `error` is the limit's code.

@@ -16,13 +16,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from ai.interface import AIError, ChatModel, ChatRequest
-from chat import assistant, brief, followups, ledger, plans, provided, turns
-from chat.accounts import Purpose
+from chat import assistant, turns
+from chat.accounting import ledger
+from chat.accounting.accounts import Purpose
+from chat.answering import brief, followups, plans, provided
+from chat.answering.plans import HandOver, Plan, Unclear, milliseconds
+from chat.answering.tools import Toolbox
 from chat.assistant import Speech
 from chat.database import in_database
 from chat.models import Chat, Message, Session, ToolCall, Turn, Visitor
-from chat.plans import HandOver, Plan, Unclear, milliseconds
-from chat.tools import Toolbox
 from chat.trials import receipts
 from chat.trials.receipts import Receipt
 from organizations.models import Agent, Widget

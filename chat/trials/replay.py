@@ -8,7 +8,8 @@ from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from chat import lessons, prompts
+from chat import lessons
+from chat.answering import prompts
 from chat.models import Message, TestResult, TestRun, Turn
 from chat.trials import receipts, runs
 from chat.trials.candidates import Candidate

@@ -12,7 +12,7 @@ class Budget(OrganizationOwned):
     """A day's (or month's) account of somebody who may be limited.
 
     There is a row only where a limit was looked at; from then on it is exact, whatever becomes of
-    the limit. `chat.ledger` holds, books and frees.
+    the limit. `chat.accounting.ledger` holds, books and frees.
     """
 
     class Scope(models.TextChoices):

@@ -10,7 +10,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from chat import approvals, conversation, ledger, results, turns
+from chat import approvals, conversation, results, turns
+from chat.accounting import ledger
 from chat.models import ChatResult
 
 log = logging.getLogger(__name__)

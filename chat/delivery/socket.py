@@ -23,8 +23,8 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 from pydantic import TypeAdapter
 
-from chat import events, frames
 from chat.database import in_database
+from chat.delivery import events, frames
 from chat.protocol import Bye, Error, Event, Frame
 from chat.refusals import Refused
 

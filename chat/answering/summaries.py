@@ -20,9 +20,10 @@ from redis import RedisError
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.texts import inert, language_name
-from chat import citations, ledger
+from chat import citations
+from chat.accounting import ledger
+from chat.answering.prompts import Line
 from chat.models import Chat, Message, ModelCall
-from chat.prompts import Line
 from organizations import providers
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """Long memory: what visitors said of themselves, kept for their next chat where the owner wishes.
 
 The agent's model looks through a chat that was closed or fell silent; what it finds is kept if it
-rests on a line of the visitor, is short, and is nothing private (`chat.private`). Visitors read it
+rests on a line of the visitor, is short, and is nothing private (`private`). Visitors read it
 and have it forgotten, operators see it, owners and operators mend it in the admin.
 """
 
@@ -22,10 +22,11 @@ from django.db.models.functions import Now
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.texts import inert
-from chat import ledger, private
+from chat.accounting import ledger
+from chat.answering import private
+from chat.answering.prompts import Line
 from chat.models import Chat, MemoryFact, Message, Mode, ModelCall, Visitor
 from chat.models.memory import LONGEST
-from chat.prompts import Line
 from organizations import providers
 
 log = logging.getLogger(__name__)

@@ -18,9 +18,9 @@ from typing import Any
 from ai.interface import PromptMessage, SourceText
 from ai.texts import inert, language_name
 from chat import citations
-from chat.budget import QUESTION_TOKENS, Budget
+from chat.answering.budget import QUESTION_TOKENS, Budget
 
-# Lines of the dialogue that are read for an answer; `chat.summaries` tells what was before.
+# Lines of the dialogue that are read for an answer; `summaries` tells what was before.
 HISTORY = 24
 # What a caller without an agent may spend.
 TOKENS = 12_000

@@ -15,17 +15,12 @@ import ai
 from ai.fallback import FallbackModel
 from ai.interface import Call, ChatModel, ChatRequest, Choice, SourceText, Usage
 from ai.metering import listening
-from chat import (
-    accounts,
+from chat import calls, citations, context, handoffs, intents, turns
+from chat.accounting import accounts, ledger
+from chat.answering import (
     brief,
-    calls,
-    citations,
-    context,
     followups,
     grounds,
-    handoffs,
-    intents,
-    ledger,
     material,
     openings,
     output,
@@ -33,7 +28,6 @@ from chat import (
     provided,
     summaries,
     tools,
-    turns,
 )
 from chat.context import Fact
 from chat.models import Handoff, Message, Turn

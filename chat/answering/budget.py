@@ -1,4 +1,4 @@
-"""What of a prompt's parts fits into the model's window. Pure; `chat.prompts` says in which order.
+"""What of a prompt's parts fits into the model's window. Pure; `prompts` says in which order.
 
 A part is taken whole, cut clearly, or left out; what was left out is counted for the receipt.
 """

@@ -21,7 +21,7 @@ from django.db import connection, transaction
 import ai
 from ai.interface import AIError, Call, ChatModel, ChatRequest, PromptMessage
 from ai.metering import prompt_tokens
-from chat.accounts import Account, Limit, Price, Scope, day_of, server_is_limited
+from chat.accounting.accounts import Account, Limit, Price, Scope, day_of, server_is_limited
 from chat.models import Chat
 from organizations import health
 from organizations.models import Agent, ModelPrice, Organization

@@ -1,4 +1,4 @@
-"""Questions that lean on the ones before ("and for children?"), made whole. For `chat.plans`.
+"""Questions that lean on the ones before ("and for children?"), made whole. For `plans`.
 
 By rule: what refers ("it", "там") or is left out is filled from the visitor's last question. By the
 model, where there is one, in a short call that is given up for the rule. Pure but for that call; a
@@ -16,7 +16,7 @@ from typing import Protocol
 import ai
 from ai.interface import AIError, Call, ChatModel, ChatRequest, PromptMessage
 from ai.texts import inert
-from chat.prompts import Line
+from chat.answering.prompts import Line
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import transaction
 from django.dispatch import Signal
 
-from chat.layer import Listener
+from chat.delivery.layer import Listener
 from chat.protocol import Event
 
 log = logging.getLogger(__name__)

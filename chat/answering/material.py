@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from ai.interface import SourceText
-from chat import brief, openings, output, prompts, tools
+from chat.answering import brief, openings, output, prompts, tools
+from chat.answering.grounds import fact_source
 from chat.context import Fact
-from chat.grounds import fact_source
 from knowledge import markdown
 
 NOTHING_ASKED = "(The visitor has asked nothing new.)"

@@ -1,4 +1,4 @@
-"""What the rows say of a turn that is to be answered, read in one statement. For `chat.plans`.
+"""What the rows say of a turn that is to be answered, read in one statement. For `plans`.
 
 Seven statements of the ORM take longer than all the rest of the way to the first word, and most of
 that is their making in Python. This one is made once.
@@ -17,7 +17,9 @@ import orjson
 from django.db import connection, models
 from django.utils import timezone
 
-from chat import accounts, handoffs, moderation, prompts, turns
+from chat import handoffs, moderation, turns
+from chat.accounting import accounts
+from chat.answering import prompts
 from chat.models import Chat, Session, ToolCall, Turn
 from organizations import agents, health
 from organizations.models import (

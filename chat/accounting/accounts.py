@@ -1,6 +1,6 @@
 """Accounts: who pays for an answer, at what prices, and whose limits it comes under.
 
-All of a turn belongs to the day on which it was asked for. `chat.ledger` holds and books.
+All of a turn belongs to the day on which it was asked for. `ledger` holds and books.
 """
 
 from __future__ import annotations

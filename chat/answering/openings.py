@@ -1,4 +1,4 @@
-"""The prompt by which a model begins a chat of a type. Called by `chat.plans`."""
+"""The prompt by which a model begins a chat of a type. Called by `plans`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ai.interface import ChatRequest, PromptMessage
 from ai.texts import language_name
-from chat.brief import Brief
+from chat.answering.brief import Brief
 from chat.context import Fact
 from organizations.models import ChatType
 

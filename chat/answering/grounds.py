@@ -7,7 +7,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from ai.interface import SourceText
-from chat import prompts, turns
+from chat import turns
+from chat.answering import prompts
 from chat.context import Fact
 from knowledge import retrieval
 

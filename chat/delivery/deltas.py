@@ -17,7 +17,7 @@ from typing import Any
 import redis.asyncio as redis
 from django.conf import settings
 
-from chat.layer import ended, packed
+from chat.delivery.layer import ended, packed
 
 log = logging.getLogger(__name__)
 
