@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from chat import calls, citations, handoffs, snapshots, turns, waiting
+from chat import calls, citations, handoffs, queue, snapshots, turns
 from chat.delivery import events
 from chat.models import Chat, Handoff, Message, Mode, Session, ToolCall, Turn, Visitor
 from chat.protocol import (
@@ -29,7 +29,6 @@ from chat.protocol import (
     Page,
     SupportJoined,
     SupportLeft,
-    SupportPending,
     SupportTaken,
 )
 from organizations.models import ChatType, Member, Widget
@@ -507,15 +506,7 @@ def _announce(locked: Chat, event: Event, handoff: Handoff | None) -> None:
     chat_id, organization = locked.chat_id, locked.organization
     name = locked.operator.name if locked.operator else ""
     if event == Event.WAITING and handoff:
-        typical = waiting.typical_wait(organization)
-        events.publish(
-            chat_id,
-            SupportPending(
-                chat_id=chat_id,
-                place=waiting.place(handoff),
-                wait=waiting.estimate(handoff, typical),
-            ),
-        )
+        queue.tell_place_of(locked)
         events.publish_desk(organization.pk, NewSupportRequest(chat=snapshots.desk_chat(locked)))
         return
     if locked.mode == Mode.OPERATOR:
@@ -526,19 +517,4 @@ def _announce(locked: Chat, event: Event, handoff: Handoff | None) -> None:
             SupportLeft(chat_id=chat_id, epoch=locked.epoch, mode=cast(ModeName, locked.mode)),
         )
     events.publish_desk(organization.pk, SupportTaken(chat_id=chat_id, operator=name))
-    _move_queue_up(locked)
-
-
-def _move_queue_up(locked: Chat) -> None:
-    """Everyone who still waits learns the new place."""
-    typical = waiting.typical_wait(locked.organization)
-    queue = waiting.open_handoffs(locked.organization).select_related("chat")[:50]
-    for place, handoff in enumerate(queue, start=1):
-        events.publish(
-            handoff.chat.chat_id,
-            SupportPending(
-                chat_id=handoff.chat.chat_id,
-                place=place,
-                wait=waiting.estimate(handoff, typical),
-            ),
-        )
+    queue.tell_places(organization)
