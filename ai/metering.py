@@ -82,9 +82,14 @@ async def metered(
                 usage=usage or _estimated(request, "".join(said), code),
                 is_estimated=usage is None and (has_spoken or code in CHARGED),
                 code=code,
-                milliseconds=round((time.monotonic() - began) * 1000),
+                milliseconds=milliseconds(began),
             )
         )
+
+
+def milliseconds(start: float, end: float | None = None) -> int:
+    """What lies between two moments of the process's clock, the second one now if not given."""
+    return round(((time.monotonic() if end is None else end) - start) * 1000)
 
 
 def says(delta: Delta) -> bool:

@@ -83,7 +83,7 @@ class OpenAIEmbedder(Embedder):
                 model=self.name,
                 usage=Usage(counted, 0),
                 is_estimated=not usage,
-                milliseconds=round((time.monotonic() - began) * 1000),
+                milliseconds=metering.milliseconds(began),
             )
         )
         rows = sorted(answer.data, key=lambda row: row.index)

@@ -19,12 +19,13 @@ from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Coalesce
 
 from ai.interface import AIError, ChatModel, ChatRequest
-from ai.metering import listen
+from ai.metering import listen, milliseconds
 from ai.texts import storable
 from chat import conversation, turns
 from chat.accounting import accounts, ledger
 from chat.answering import followups, memory, provided, summaries
-from chat.answering.plans import HandOver, Plan, Unclear, milliseconds, prepare
+from chat.answering.planning import prepare
+from chat.answering.plans import HandOver, Plan, Unclear
 from chat.citations import Checker
 from chat.database import in_database
 from chat.delivery import events

@@ -13,6 +13,7 @@ import orjson
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from ai.metering import milliseconds
 from organizations import sealing
 from organizations.calls import filling, keeping, schemas
 from organizations.models.providers import parse_headers, refusal
@@ -93,8 +94,7 @@ async def call(described: HTTPCall, arguments: Mapping[str, Any], key: str = "")
     except Exception:
         log.exception("%s %s was not called", type(described).__name__, described.pk)
         outcome = Outcome("internal")
-    taken = round((time.monotonic() - began) * 1000)
-    return Outcome(**{**outcome.__dict__, "milliseconds": taken})
+    return Outcome(**{**outcome.__dict__, "milliseconds": milliseconds(began)})
 
 
 def warm_up() -> None:

@@ -17,7 +17,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from chat import conversation, turns, views, visitor
-from chat.answering import plans
+from chat.answering import planning, plans
 from chat.models import Chat, Mode, Turn
 from knowledge.models import Category
 from organizations import agents, providers
@@ -333,7 +333,7 @@ def test_turn_names_the_version_that_answered(acme: House, settings: Settings) -
 def planned(turn: Turn) -> plans.Plan:
     claim = turns.claim(turn.pk)
     assert isinstance(claim, turns.Claim)
-    plan = plans.prepare(claim)
+    plan = planning.prepare(claim)
     assert isinstance(plan, plans.Plan)
     return plan
 
@@ -480,7 +480,7 @@ def test_owner_may_keep_wishes_in_words_with_the_assistant(acme: House) -> None:
     turn = asked(acme, "I want to talk to a person")
     claim = turns.claim(turn.pk)
     assert isinstance(claim, turns.Claim)
-    assert isinstance(plans.prepare(claim), plans.HandOver)
+    assert isinstance(planning.prepare(claim), plans.HandOver)
     agents.keep_draft(acme.agent, {"handoff_on": ["error"]})
     agents.publish(acme.agent)
     plan = planned(asked(acme, "I want to talk to a person"))

@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from ai.scripted import ScriptedModel
 from chat import lessons, protocol, snapshots, turns, visitor
-from chat.answering.plans import Plan, prepare
+from chat.answering.planning import prepare
+from chat.answering.plans import Plan
 from chat.delivery import events
 from chat.models import Chat, ModelCall, Turn
 from chat.protocol import Page

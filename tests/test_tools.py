@@ -21,7 +21,7 @@ import ai
 from ai.interface import AIError, PromptMessage, ToolUse
 from ai.scripted import ScriptedModel
 from chat import approvals, assistant, calls, conversation, turns, visitor
-from chat.answering import plans, provided, tools
+from chat.answering import planning, provided, tools
 from chat.delivery.deltas import DeltaPipe
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Chat, Customer, Handoff, Message, Mode, ToolCall, Turn
@@ -878,7 +878,7 @@ def test_tools_and_kept_facts_cost_no_statement(
         claim = turns.claim(Turn.unscoped.latest("pk").pk)
         assert isinstance(claim, turns.Claim)
         with CaptureQueriesContext(connection) as seen:
-            plan = plans.prepare(claim)
+            plan = planning.prepare(claim)
             if isinstance(plan, provided.Wanted):
                 asyncio.run(provided.ask(plan))
         turns.release(claim, "", 0)

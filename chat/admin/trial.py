@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods
 
 import ai
 from ai.interface import AIError, ChatRequest
-from ai.metering import listening
+from ai.metering import listening, milliseconds
 from chat.accounting import accounts, ledger
 from chat.answering import followups, grounds, prompts
 from chat.answering.followups import FollowUp
@@ -159,7 +159,7 @@ def _answered(
         else:
             shown["model_name"] = model.name
             shown["model_said"] = _shown_words(said)
-            shown["model_milliseconds"] = _milliseconds(began)
+            shown["model_milliseconds"] = milliseconds(began)
     return shown
 
 
@@ -187,12 +187,8 @@ def search(
         understood=understood,
         language=result.trace.language if result.trace else str(language),
         result=result,
-        milliseconds=_milliseconds(began),
+        milliseconds=milliseconds(began),
     )
-
-
-def _milliseconds(began: float) -> int:
-    return round((time.monotonic() - began) * 1000)
 
 
 def _row(why: Why) -> dict[str, Any]:

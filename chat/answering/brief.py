@@ -1,4 +1,4 @@
-"""What the rows say of a turn that is to be answered, read in one statement. For `plans`.
+"""What the rows say of a turn that is to be answered, read in one statement. For `planning`.
 
 Seven statements of the ORM take longer than all the rest of the way to the first word, and most of
 that is their making in Python. This one is made once.
@@ -81,6 +81,26 @@ class Brief:
     prices: accounts.Prices = field(default_factory=dict)
     health: health.Rows = field(default_factory=dict)
     kind: ChatType | None = None
+
+    @property
+    def agent(self) -> Agent:
+        """Whose settings count."""
+        return self.turn.chat.session.widget.agent
+
+    @property
+    def account(self) -> accounts.Account:
+        """Who pays for the turn."""
+        return accounts.Account(
+            organization=self.turn.chat.organization,
+            day=accounts.day_of(self.turn.created_at),
+            agent=self.agent,
+            turn=self.turn.pk,
+            attempt=self.turn.attempt,
+            visitor=self.turn.chat.session.visitor_id,
+            ip=self.ip,
+            prices=self.prices,
+            health=self.health,
+        )
 
 
 def read(claim: turns.Claim) -> Brief | None:

@@ -1,4 +1,4 @@
-"""Questions that lean on the ones before ("and for children?"), made whole. For `plans`.
+"""Questions that lean on the ones before ("and for children?"), made whole. For `planning`.
 
 By rule: what refers ("it", "там") or is left out is filled from the visitor's last question. By the
 model, where there is one, in a short call that is given up for the rule. Pure but for that call; a

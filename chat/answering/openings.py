@@ -1,4 +1,4 @@
-"""The prompt by which a model begins a chat of a type. Called by `plans`."""
+"""The prompt by which a model begins a chat of a type. Called by `unasked`."""
 
 from __future__ import annotations
 

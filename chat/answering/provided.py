@@ -1,7 +1,7 @@
 """Facts from other systems that an owner has set up: asked for before an answer, by code.
 
-`plans` looks at what is at hand; what must be fetched is fetched by `ask` between two looks, in a
-coroutine, so that no database thread waits for somebody's server.
+`planning` looks at what is at hand; what must be fetched is fetched by `ask` between two looks, in
+a coroutine, so that no database thread waits for somebody's server.
 """
 
 from __future__ import annotations

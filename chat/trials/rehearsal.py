@@ -16,11 +16,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from ai.interface import AIError, ChatModel, ChatRequest
+from ai.metering import milliseconds
 from chat import assistant, turns
 from chat.accounting import ledger
 from chat.accounting.accounts import Purpose
-from chat.answering import brief, followups, plans, provided
-from chat.answering.plans import HandOver, Plan, Unclear, milliseconds
+from chat.answering import brief, followups, planning, provided
+from chat.answering.plans import ANSWERS, HandOver, Plan, Prepared, Unclear
 from chat.answering.tools import Toolbox
 from chat.assistant import Speech
 from chat.database import in_database
@@ -76,7 +77,7 @@ async def stream(asked: Asked) -> AsyncGenerator[str | Receipt, None]:
     """The answer's pieces as they come, and at the end its receipt; failures are in the receipt."""
     claim, known = await in_database(imagined, asked)
     # Nobody has asked, so it is nobody's but the agent's and the organization's.
-    account = replace(plans.account_of(known), turn=None, chat=None, visitor=None, ip="")
+    account = replace(known.account, turn=None, chat=None, visitor=None, ip="")
     bill = ledger.Bill(account, purpose=Purpose.TRIAL)
     try:
         async with aclosing(_answered(claim, known, bill)) as pieces:
@@ -94,33 +95,33 @@ async def _answered(
     claim: turns.Claim, known: brief.Brief, bill: ledger.Bill
 ) -> AsyncGenerator[str | Receipt, None]:
     began = time.monotonic()
-    plan, given = await in_database(plans.planned, known, None, None, bill), None
+    plan, given = await in_database(planning.planned, known, None, None, bill), None
     if isinstance(plan, provided.Wanted):
         given = await provided.ask(plan)
-        plan = await in_database(plans.planned, known, None, given, bill)
+        plan = await in_database(planning.planned, known, None, given, bill)
     if isinstance(plan, Unclear):
         asked_of = bill.of(Purpose.REWRITE)
         whole = await followups.rewritten(plan.model, plan.follow_up, asked_of)
-        plan = await in_database(plans.planned, known, whole, given, bill)
+        plan = await in_database(planning.planned, known, whole, given, bill)
     if limit := _limit_of(plan):
         yield Receipt(outcome=receipts.LIMIT, error=limit)
     elif isinstance(plan, HandOver):
         yield receipts.of_handover(plan)
     elif isinstance(plan, Plan):
-        plan.timings["prepared"] = milliseconds(began, time.monotonic())
+        plan.timings["prepared"] = milliseconds(began)
         async with aclosing(_carried_out(claim, _harmless(plan))) as pieces:
             async for piece in pieces:
                 yield piece
 
 
-def _limit_of(plan: plans.Prepared) -> str:
+def _limit_of(plan: Prepared) -> str:
     """The limit that keeps the model from being asked; that of answers is only a visitor's."""
     limit = ""
     if isinstance(plan, Plan) and plan.limit:
         limit = f"limit_{plan.limit}"
     elif isinstance(plan, HandOver):
         limit = plan.error
-    return "" if limit == f"limit_{plans.ANSWERS}" else limit
+    return "" if limit == f"limit_{ANSWERS}" else limit
 
 
 async def whole(asked: Asked) -> Receipt:
