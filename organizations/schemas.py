@@ -16,6 +16,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from ai.texts import storable
+from organizations import misfits
 
 Schema = dict[str, Any]
 
@@ -169,17 +170,7 @@ def fitted(data: Any, schema: Schema) -> Any:
 
 def errors(data: Any, schema: Schema) -> list[str]:
     """What does not fit, a line each, for whoever made the data; empty: it fits."""
-    # Only those who check data pay for the library.
-    from jsonschema import Draft202012Validator
-
-    found = Draft202012Validator(plain(schema)).iter_errors(data)
-    lines = []
-    for error in found:
-        place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.path)
-        lines.append(f"{place.lstrip('.') or 'the whole'}: {error.message[:200]}")
-        if len(lines) == MOST_ERRORS:
-            break
-    return lines
+    return misfits.of(data, plain(schema), MOST_ERRORS)
 
 
 def title(part: Schema, language: str, name: str = "") -> str:

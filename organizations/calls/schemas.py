@@ -10,11 +10,12 @@ import orjson
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from organizations import misfits
+
 MOST_ARGUMENTS = 30
 LONGEST_SCHEMA = 8000
 DEEPEST = 8
 MOST_PROBLEMS = 5
-LONGEST_PROBLEM = 200
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 # A reference may lead out into the net, and a pattern may take for ever on a hostile argument.
 REFUSED = {"$ref", "$dynamicRef", "$recursiveRef", "$id", "$schema", "pattern", "patternProperties"}
@@ -46,7 +47,7 @@ def check(schema: Any) -> None:
         raise ValidationError(
             _("This is no JSON schema: %(problem)s"),
             code="schema",
-            params={"problem": error.message[:LONGEST_PROBLEM]},
+            params={"problem": error.message[: misfits.LONGEST]},
         ) from None
     names = schema.get("properties", {})
     if len(names) > MOST_ARGUMENTS or not all(NAME.fullmatch(name) for name in names):
@@ -59,17 +60,9 @@ def check(schema: Any) -> None:
 
 def problems(schema: dict[str, Any], arguments: Any) -> list[str]:
     """What is wrong with the arguments, for whoever gave them; empty: nothing."""
-    from jsonschema import Draft202012Validator
-
     # What no template could use would only be carried to somebody's server.
     strict = {"additionalProperties": False, **schema}
-    found = []
-    for error in Draft202012Validator(strict).iter_errors(arguments):
-        place = "/".join(str(part) for part in error.absolute_path)
-        found.append(f"{place}: {error.message}"[:LONGEST_PROBLEM] if place else error.message)
-        if len(found) == MOST_PROBLEMS:
-            break
-    return [problem[:LONGEST_PROBLEM] for problem in found]
+    return misfits.of(arguments, strict, MOST_PROBLEMS)
 
 
 def properties(schema: dict[str, Any]) -> dict[str, Any]:
