@@ -22,7 +22,7 @@ from ai.interface import AIError, ChatModel, ChatRequest
 from ai.metering import listen, milliseconds
 from ai.texts import storable
 from chat import conversation, turns
-from chat.accounting import accounts, ledger
+from chat.accounting import accounts, bills
 from chat.answering import followups, memory, provided, summaries
 from chat.answering.planning import prepare
 from chat.answering.plans import HandOver, Plan, Unclear
@@ -67,7 +67,7 @@ async def answer(turn_id: int, pipe: DeltaPipe) -> None:
         return
     if claim is None:
         return
-    bill = ledger.Bill()
+    bill = bills.Bill()
     try:
         try:
             await _work(claim, bill, pipe)
@@ -88,7 +88,7 @@ async def answer(turn_id: int, pipe: DeltaPipe) -> None:
         await _patiently(_fail, claim, type(error).__name__, True, None)
 
 
-async def _work(claim: turns.Claim, bill: ledger.Bill, pipe: DeltaPipe) -> None:
+async def _work(claim: turns.Claim, bill: bills.Bill, pipe: DeltaPipe) -> None:
     plan, given = await _patiently(prepare, claim, None, None, bill), None
     if isinstance(plan, provided.Wanted):
         given = await provided.ask(plan)
@@ -114,7 +114,7 @@ async def _claim(turn_id: int) -> turns.Claim | None:
         await asyncio.sleep(min(claim.seconds, 10.0) + 0.001)
 
 
-async def _attempt(claim: turns.Claim, plan: Plan, bill: ledger.Bill, pipe: DeltaPipe) -> None:
+async def _attempt(claim: turns.Claim, plan: Plan, bill: bills.Bill, pipe: DeltaPipe) -> None:
     """Speak, and save what was said. A model that fails before its first word is stood in for."""
     speech = Speech(checker=plan.checker())
     typing = AITyping(chat_id=plan.chat_id, turn=claim.turn_id)
@@ -286,7 +286,7 @@ def _keeper() -> _Keeper:
     return _keepers.setdefault(asyncio.get_running_loop(), _Keeper())
 
 
-def _save(claim: turns.Claim, plan: Plan, bill: ledger.Bill, speech: Speech) -> bool:
+def _save(claim: turns.Claim, plan: Plan, bill: bills.Bill, speech: Speech) -> bool:
     """Write the receipt and the answer; False when the turn is no longer ours."""
     bill.settle()
     now = time.monotonic()

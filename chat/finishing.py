@@ -22,7 +22,7 @@ from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.metering import listen
 from ai.texts import inert, language_name
 from chat import results, rules, turns
-from chat.accounting import ledger
+from chat.accounting import accounts, bills
 from chat.database import in_database
 from chat.models import ChatResult, ModelCall
 from organizations import providers, schemas
@@ -81,7 +81,7 @@ async def make(result_id: int) -> None:
         claim = await in_database(results.claim, result_id)
         if claim is None:
             return
-        bill = ledger.Bill()
+        bill = bills.Bill()
         try:
             job = await in_database(prepare, claim, bill)
             data = await _kept(claim, job)
@@ -119,14 +119,14 @@ async def _end(verb: Any, *args: Any) -> None:
         log.warning("the end of a result was not written: %s", type(error).__name__)
 
 
-def _settle(claim: results.Claim, bill: ledger.Bill) -> None:
+def _settle(claim: results.Claim, bill: bills.Bill) -> None:
     calls = [call for _purpose, calls in bill.calls for call in calls]
     account = bill.account
     results.spent(claim, calls, [account.cost(call) for call in calls] if account else [])
     bill.settle()
 
 
-def prepare(claim: results.Claim, bill: ledger.Bill) -> Job:
+def prepare(claim: results.Claim, bill: bills.Bill) -> Job:
     """Read the dialogue and choose who makes the result; raises Lost, and Unfit at a limit."""
     result = results.read(claim)
     if result is None:
@@ -142,7 +142,7 @@ def prepare(claim: results.Claim, bill: ledger.Bill) -> Job:
     asked = request(result, lines, agent)
     is_alone = model.name == ai.knowledge_model().name
     if not is_alone:
-        bill.account = ledger.account_of(chat.organization, agent, chat)
+        bill.account = accounts.account_of(chat.organization, agent, chat)
         asked = replace(asked, calls=bill.of(ModelCall.Purpose.EXTRACTION))
         models = [(one.provider, one.model) for one in ai.named(first, others) if not one.problem]
         # The second is for what did not fit the first time.

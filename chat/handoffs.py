@@ -25,7 +25,7 @@ from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.metering import listen
 from ai.texts import inert, language_name
 from chat import intents, moderation, snapshots
-from chat.accounting import ledger
+from chat.accounting import accounts, bills
 from chat.database import in_database
 from chat.delivery import events
 from chat.models import Chat, Handoff, Message, ModelCall
@@ -247,7 +247,7 @@ async def _said_by(model: ChatModel, request: ChatRequest) -> str:
     return "".join([delta.text async for delta in listen(model, request)])
 
 
-def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest, ledger.Bill] | None:
+def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest, bills.Bill] | None:
     handoff = (
         Handoff.unscoped.filter(pk=handoff_id, ended_at=None, summary_model="")
         .select_related(
@@ -273,7 +273,7 @@ def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest, ledger.Bill] | N
         PromptMessage("system", SYSTEM.format(language=language)),
         PromptMessage("user", f"<dialogue>\n{inert(dialogue)}\n</dialogue>"),
     )
-    bill = ledger.Bill(ledger.account_of(handoff.organization, widget.agent, handoff.chat))
+    bill = bills.Bill(accounts.account_of(handoff.organization, widget.agent, handoff.chat))
     asked = bill.of(ModelCall.Purpose.SUMMARY)
     request = ChatRequest(messages=messages, temperature=0.0, max_tokens=300, calls=asked)
     if bill.reserve([(model.provider, model.name)], messages, request.max_tokens):

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 import ai
 from ai.interface import AIError, Call, Usage
 from chat import approvals, assistant, conversation, finishing, handoffs, lessons
-from chat.accounting import ledger
+from chat.accounting import accounts, bills, ledger
 from chat.accounting.accounts import Purpose
 from chat.answering import memory, summaries
 from chat.delivery.deltas import DeltaPipe
@@ -175,7 +175,7 @@ def read_graphs() -> int:
 
 def _paid(organization: Organization, purpose: str) -> asking.Ask:
     """Models are asked within the organization's limits, and booked."""
-    return functools.partial(ledger.whole, ledger.account_of(organization), purpose)
+    return functools.partial(bills.whole, accounts.account_of(organization), purpose)
 
 
 @shared_task(name=spending.TASK)
@@ -187,5 +187,5 @@ def book(organization_id: int, calls: list[dict[str, Any]]) -> None:
             Call(**{**one, "usage": Usage(**one["usage"]), "key": UUID(one["key"])})
             for one in calls
         ]
-        account = ledger.account_of(organization)
+        account = accounts.account_of(organization)
         ledger.book(account, [(Purpose.INDEXING, call) for call in told])

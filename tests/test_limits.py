@@ -23,7 +23,7 @@ import ai
 from ai.interface import AIError, Call, ChatRequest, PromptMessage, Usage
 from ai.scripted import ScriptedModel
 from chat import assistant, turns, visitor
-from chat.accounting import accounts, ledger
+from chat.accounting import accounts, bills, ledger
 from chat.accounting.accounts import Account, Limit, Scope
 from chat.delivery.deltas import DeltaPipe
 from chat.management.commands.dispatch import dispatch_once
@@ -117,7 +117,7 @@ def test_where_nothing_is_limited_nothing_is_held(acme: House, model: ScriptedMo
     model.enqueue("This ", "one.")
     turn = ask(acme)
     with CaptureQueriesContext(connection) as seen:
-        bill = ledger.Bill(account(acme, turn=turn.pk))
+        bill = bills.Bill(account(acme, turn=turn.pk))
         assert bill.reserve([(None, "scripted")], (), 800) == ""
     assert not [query for query in seen if "budget" in query["sql"] or "reserv" in query["sql"]]
     (turn,) = answered(turn)
@@ -280,7 +280,7 @@ def test_what_is_held_is_the_most_that_the_dearest_model_can_take(acme: House) -
         (None, "dear"): accounts.Price(Decimal(1_000_000), None, Decimal(2_000_000)),
     }
     turn = ask(acme)
-    bill = ledger.Bill(account(acme, turn=turn.pk, prices=prices))
+    bill = bills.Bill(account(acme, turn=turn.pk, prices=prices))
     assert bill.reserve([(None, "cheap"), (None, "dear"), (None, "unknown")], (), 3) == ""
     held = Reservation.unscoped.get()
     assert (held.tokens, held.cost) == (3, Decimal(6))
@@ -319,7 +319,7 @@ def test_what_a_dead_worker_held_is_freed(acme: House, model: ScriptedModel) -> 
     turn = ask(acme)
     claim = turns.claim(turn.pk)
     assert isinstance(claim, turns.Claim)
-    ledger.Bill(account(acme, turn=turn.pk, attempt=claim.attempt)).reserve([], (), 800)
+    bills.Bill(account(acme, turn=turn.pk, attempt=claim.attempt)).reserve([], (), 800)
     Reservation.unscoped.update(created_at=F("created_at") - timedelta(minutes=1))
     dispatch_once()
     assert budget(acme, Scope.AGENT).held_tokens == 800, "the worker may still be alive"
@@ -332,10 +332,10 @@ def test_what_a_dead_worker_held_is_freed(acme: House, model: ScriptedModel) -> 
 def test_what_is_held_outside_of_turns_is_freed_at_once(acme: House, model: ScriptedModel) -> None:
     limit_agent(acme, daily_tokens=5000)
     acme.agent.refresh_from_db()
-    who = ledger.account_of(acme.organization, acme.agent)
+    who = accounts.account_of(acme.organization, acme.agent)
     model.enqueue("Yes.")
     request = ChatRequest(messages=(PromptMessage("user", "Is it?"),), max_tokens=800)
-    assert ledger.whole(who, "summary", model, request, 10) == "Yes."
+    assert bills.whole(who, "summary", model, request, 10) == "Yes."
     used = budget(acme, Scope.AGENT)
     assert used.tokens == 2
     assert used.held_tokens == 0
@@ -344,7 +344,7 @@ def test_what_is_held_outside_of_turns_is_freed_at_once(acme: House, model: Scri
 
 def test_what_is_held_outside_of_turns_is_not_swept_while_it_may_be_asked(acme: House) -> None:
     limit_agent(acme, daily_tokens=5000)
-    one, another = (ledger.Bill(account(acme)) for _ in range(2))
+    one, another = (bills.Bill(account(acme)) for _ in range(2))
     for bill in (one, another):
         assert bill.reserve([], (), 800) == ""
     Reservation.unscoped.update(created_at=F("created_at") - timedelta(minutes=9))
@@ -362,7 +362,7 @@ def test_what_an_erased_chat_held_is_freed(acme: House, model: ScriptedModel) ->
     limit_agent(acme, daily_tokens=5000)
     person = acme.visitor()
     turn = ask(acme, person=person)
-    ledger.Bill(account(acme, turn=turn.pk)).reserve([], (), 800)
+    bills.Bill(account(acme, turn=turn.pk)).reserve([], (), 800)
     Reservation.unscoped.update(created_at=F("created_at") - timedelta(minutes=1))
     person.delete()
     dispatch_once()
@@ -372,7 +372,7 @@ def test_what_an_erased_chat_held_is_freed(acme: House, model: ScriptedModel) ->
 def test_calls_of_an_erased_chat_are_still_paid_for(acme: House) -> None:
     person = acme.visitor()
     turn = ask(acme, person=person)
-    bill = ledger.Bill(account(acme, turn=turn.pk))
+    bill = bills.Bill(account(acme, turn=turn.pk))
     bill.of("answer").append(Call("scripted", 987_654, Usage(5, 7)))
     person.delete()
     bill.settle()
@@ -419,7 +419,7 @@ def test_twenty_at_99_percent_pass_a_limit_by_one_reply_at_most(acme: House, has
         spent(acme, Scope.AGENT, tokens=990, key=str(acme.agent.pk))
     else:
         ledger.book(who, [("answer", Call("scripted", None, Usage(990, 0)))])
-    bills = [ledger.Bill(Account(**{**vars(who), "turn": turn.pk})) for turn in asked]
+    bills = [bills.Bill(Account(**{**vars(who), "turn": turn.pk})) for turn in asked]
     with racers(CROWD) as threads:
         verdicts = threads.race(*(lambda bill=bill: bill.reserve([], (), 200) for bill in bills))
         assert sorted(verdicts) == ["", *["agent"] * (CROWD - 1)]
@@ -447,7 +447,7 @@ def test_races_over_many_limits_end_and_add_up(acme: House, globex: House) -> No
         used = 0
         for attempt in range(25):
             who = account_of(turn.pk, attempt, person)
-            bill = ledger.Bill(who)
+            bill = bills.Bill(who)
             if bill.reserve([], (), 150):
                 break
             bill.of("answer").append(Call("scripted", None, Usage(100, attempt)))
@@ -495,7 +495,7 @@ def test_server_limit_is_not_passed_by_racing_organizations(
     settings.AI_DAILY_TOKENS = 1000
     spent(acme, Scope.DAY, tokens=990)
     asked = [(house, ask(house)) for house in (acme, globex) for _ in range(CROWD // 2)]
-    bills = [ledger.Bill(account(house, turn=turn.pk)) for house, turn in asked]
+    bills = [bills.Bill(account(house, turn=turn.pk)) for house, turn in asked]
     with racers(CROWD) as threads:
         verdicts = threads.race(*(lambda bill=bill: bill.reserve([], (), 200) for bill in bills))
     assert sorted(verdicts) == ["", *["server"] * (CROWD - 1)]
@@ -590,9 +590,9 @@ def test_limits_are_looked_at_in_one_statement(acme: House) -> None:
     limit_agent(acme, daily_tokens=5000, daily_tokens_per_visitor=5000)
     person = acme.visitor()
     who = account(acme, turn=ask(acme, person=person).pk, visitor=person.pk)
-    ledger.Bill(who).reserve([], (), 10)
+    bills.Bill(who).reserve([], (), 10)
     with CaptureQueriesContext(connection) as seen:
-        ledger.Bill(who).reserve([], (), 10)
+        bills.Bill(who).reserve([], (), 10)
     assert len(seen) == 1
     with CaptureQueriesContext(connection) as seen:
         ledger.book(who, [("answer", Call("scripted", None, Usage(1, 1)))])

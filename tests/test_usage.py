@@ -26,7 +26,7 @@ from pytest_django import Settings
 import ai
 from ai.interface import Call, Usage
 from chat import assistant, visitor
-from chat.accounting import ledger, usage
+from chat.accounting import accounts, ledger, usage
 from chat.accounting.accounts import Account, Price
 from chat.delivery.deltas import DeltaPipe
 from chat.models import Chat, ModelCall, Turn
@@ -140,7 +140,7 @@ def test_every_grouping_adds_up_to_the_turns_to_the_last_digit(
         )
         day = TODAY() - timedelta(days=0 if turn else days)
         if chat and not turn:
-            who = ledger.account_of(acme.organization, acme.agent, chat)
+            who = accounts.account_of(acme.organization, acme.agent, chat)
             who = replace(who, day=day, prices=RANDOM_PRICES)
         else:
             who = account(acme, turn, day=day, prices=RANDOM_PRICES)
@@ -194,7 +194,7 @@ def _spent_by(chats: QuerySet[Chat]) -> Decimal | None:
 def _check_visitors_day(house: House, chat: Chat) -> None:
     """A visitor's limit that is set now finds all of today's, with or without a turn."""
     house.agent.daily_tokens_per_visitor = 10**12
-    who = ledger.account_of(house.organization, house.agent, chat)
+    who = accounts.account_of(house.organization, house.agent, chat)
     assert ledger.reserve(who, who.limits(), 0, Decimal(), uuid.uuid4()) == ""
     house.agent.daily_tokens_per_visitor = None
     budget = Budget.objects.of(house.organization).get(scope="visitor", key=str(who.visitor))

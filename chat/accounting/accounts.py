@@ -1,6 +1,6 @@
 """Accounts: who pays for an answer, at what prices, and whose limits it comes under.
 
-All of a turn belongs to the day on which it was asked for. `ledger` holds and books.
+All of a turn belongs to the day on which it was asked for. `bills` and the `ledger` hold and book.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ai.interface import Call
-from chat.models import ModelCall
+from chat.models import Chat, ModelCall
 from organizations import health
-from organizations.models import Agent, Budget, Organization
+from organizations.models import Agent, Budget, ModelPrice, Organization
 from organizations.models.prices import cost
 
 Purpose = ModelCall.Purpose
@@ -123,6 +123,27 @@ class Account:
         if price is None:
             return None
         return cost(prompt, cached, answer, price.input, price.cached, price.output)
+
+
+def account_of(
+    organization: Organization, agent: Agent | None = None, chat: Chat | None = None
+) -> Account:
+    """Who pays for what is no turn's, though perhaps a chat's and so its visitor's."""
+    rows = ModelPrice.objects.of(organization)
+    visitor = chat.session.visitor if chat else None
+    return Account(
+        organization=organization,
+        day=day_of(),
+        agent=agent,
+        chat=chat.pk if chat else None,
+        visitor=visitor.pk if visitor else None,
+        ip=visitor.ip or "" if visitor else "",
+        prices={
+            (row.provider_id, row.model): Price(row.input_price, row.cached_price, row.output_price)
+            for row in rows
+        },
+        health=health.of(organization),
+    )
 
 
 # For owners, by the codes that turns and trials end with.

@@ -9,22 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
 
-import ai
-from ai.interface import AIError, Call, ChatModel, ChatRequest, PromptMessage
-from ai.metering import prompt_tokens
-from chat.accounting.accounts import Account, Limit, Price, Scope, day_of, server_is_limited
-from chat.models import Chat
-from organizations import health
-from organizations.models import Agent, ModelPrice, Organization
+from ai.interface import Call
+from chat.accounting.accounts import Account, Limit, Scope, server_is_limited
 
 log = logging.getLogger(__name__)
 
@@ -34,98 +28,6 @@ SERVER = "server"
 SERVER_LOCK = 7_304_115
 # What is held outside of turns, where no lease tells who is alive, is held no longer.
 LONGEST = timedelta(minutes=10)
-
-
-@dataclass
-class Bill:
-    """What one attempt of a turn holds and has called; settled once, whatever became of it.
-
-    `purpose` is that of all its calls, where they are not booked under their own.
-    """
-
-    account: Account | None = None
-    calls: list[tuple[str, list[Call]]] = field(default_factory=list)
-    holds: bool = False
-    purpose: str = ""
-    key: UUID = field(default_factory=uuid4)
-
-    def of(self, purpose: str) -> list[Call]:
-        """A list for a request's calls."""
-        calls: list[Call] = []
-        self.calls.append((self.purpose or purpose, calls))
-        return calls
-
-    def reserve(
-        self,
-        models: Sequence[tuple[int | None, str]],
-        messages: Sequence[PromptMessage],
-        max_tokens: int,
-        more: int = 0,
-        rounds: int = 1,
-    ) -> str:
-        """Hold the most that an answer of these models can take; whose limit forbids it, or "".
-
-        `more` tokens are in the prompt besides; with tools a model is asked in so many `rounds`.
-        """
-        if self.account is None or not (limits := self.account.limits()):
-            return ""
-        prompt = (prompt_tokens(messages) + more) * rounds
-        answer = max_tokens * rounds
-        most = self.account.highest(models, prompt, answer)
-        refused = reserve(self.account, limits, prompt + answer, most, self.key)
-        self.holds = self.holds or not refused
-        return refused
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is anything to settle."""
-        return self.holds or any(calls for _purpose, calls in self.calls)
-
-    def settle(self) -> None:
-        """Book what was called and free what was held; a second time does nothing."""
-        if self.account is None or not self.is_open:
-            return
-        rows = [(purpose, call) for purpose, calls in self.calls for call in calls]
-        book(self.account, rows, self.key if self.holds else None)
-        self.calls, self.holds = [], False
-        health.note(
-            self.account.organization.pk, [call for _purpose, call in rows], self.account.health
-        )
-
-
-def whole(
-    account: Account, purpose: str, model: ChatModel, request: ChatRequest, seconds: float
-) -> str:
-    """A model's whole answer outside of turns, within the limits and booked; raises AIError."""
-    bill = Bill(account)
-    if bill.reserve([(model.provider, model.name)], request.messages, request.max_tokens):
-        raise AIError("A limit is used up.", code="limit", retryable=False)
-    try:
-        return ai.whole(model, request, seconds)
-    finally:
-        bill.calls.append((purpose, request.calls))
-        bill.settle()
-
-
-def account_of(
-    organization: Organization, agent: Agent | None = None, chat: Chat | None = None
-) -> Account:
-    """Who pays for what is no turn's, though perhaps a chat's and so its visitor's."""
-    rows = ModelPrice.objects.of(organization)
-    visitor = chat.session.visitor if chat else None
-    return Account(
-        organization=organization,
-        day=day_of(),
-        agent=agent,
-        chat=chat.pk if chat else None,
-        visitor=visitor.pk if visitor else None,
-        ip=visitor.ip or "" if visitor else "",
-        prices={
-            (row.provider_id, row.model): Price(row.input_price, row.cached_price, row.output_price)
-            for row in rows
-        },
-        health=health.of(organization),
-    )
 
 
 # --- holding --------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 import ai
 from ai.interface import AIError, ChatRequest
 from ai.metering import listening, milliseconds
-from chat.accounting import accounts, ledger
+from chat.accounting import accounts, bills
 from chat.answering import followups, grounds, prompts
 from chat.answering.followups import FollowUp
 from knowledge import explanations, markdown, retrieval
@@ -116,8 +116,8 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _tried(organization: Organization, asked: dict[str, Any], with_model: bool) -> dict[str, Any]:
     """What is shown of a question; what models were asked for it is booked in any case."""
-    account = ledger.account_of(organization, asked["agent"])
-    bill = ledger.Bill(account, purpose=accounts.Purpose.TRIAL)
+    account = accounts.account_of(organization, asked["agent"])
+    bill = bills.Bill(account, purpose=accounts.Purpose.TRIAL)
     try:
         with listening() as searches:
             return _answered(organization, asked, with_model, bill)
@@ -127,7 +127,7 @@ def _tried(organization: Organization, asked: dict[str, Any], with_model: bool) 
 
 
 def _answered(
-    organization: Organization, asked: dict[str, Any], with_model: bool, bill: ledger.Bill
+    organization: Organization, asked: dict[str, Any], with_model: bool, bill: bills.Bill
 ) -> dict[str, Any]:
     agent: Agent | None = asked["agent"]
     trial = search(organization, asked["question"], asked["before"], agent)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ai.interface import SourceText
 from ai.metering import milliseconds
 from chat import context, handoffs
-from chat.accounting import ledger
+from chat.accounting import bills
 from chat.answering import followups, grounds, provided, set_answers
 from chat.answering.brief import Brief
 from chat.answering.speakers import Speakers
@@ -24,7 +24,7 @@ class Case:
     """A question, and what is known of it before anything is searched for."""
 
     known: Brief
-    bill: ledger.Bill
+    bill: bills.Bill
     # Why a person should answer.
     reason: Handoff.Reason | None
     page: Fact | None
@@ -35,7 +35,7 @@ class Case:
     speakers: Speakers
 
     @classmethod
-    def of(cls, known: Brief, bill: ledger.Bill) -> Case:
+    def of(cls, known: Brief, bill: bills.Bill) -> Case:
         """Everything that one look at the brief tells."""
         question, agent = known.question, known.agent
         reason = handoffs.before_answering(question, known.lately, agent, known.rules)

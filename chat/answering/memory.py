@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.texts import inert
-from chat.accounting import ledger
+from chat.accounting import accounts, bills
 from chat.answering import private
 from chat.answering.prompts import Line
 from chat.models import Chat, MemoryFact, Message, Mode, ModelCall, Visitor
@@ -94,8 +94,8 @@ def _learn_from(chat: Chat) -> int:
         MemoryFact.of_person(visitor, chat.session.customer).values_list("text", flat=True)
     )
     try:
-        account = ledger.account_of(chat.organization, agent, chat)
-        ask = functools.partial(ledger.whole, account, ModelCall.Purpose.EXTRACTION)
+        account = accounts.account_of(chat.organization, agent, chat)
+        ask = functools.partial(bills.whole, account, ModelCall.Purpose.EXTRACTION)
         found = by_model(model, lines, known, ask)
     except AIError as error:
         log.info("chat %s was not looked through: %s", chat.chat_id, error.code)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from ai.interface import ChatRequest
 from ai.metering import listening, milliseconds
 from chat import handoffs, turns
-from chat.accounting import accounts, ledger
+from chat.accounting import accounts, bills
 from chat.answering import (
     brief,
     followups,
@@ -34,14 +34,14 @@ def prepare(
     claim: turns.Claim,
     whole: str | None = None,
     given: provided.Given | None = None,
-    bill: ledger.Bill | None = None,
+    bill: bills.Bill | None = None,
 ) -> Prepared | None:
     """Read everything an answer needs. None when the turn is no longer the claimer's.
 
     `whole` is the question as a model has made it whole, `given` what context providers have said.
     The bill is opened for the turn, and what the model may take is held on it.
     """
-    bill = bill or ledger.Bill()
+    bill = bill or bills.Bill()
     began = time.monotonic()
     known = brief.read(claim)
     if known is None or known.turn.epoch != known.turn.chat.epoch:
@@ -54,7 +54,7 @@ def prepare(
 
 
 def planned(
-    known: brief.Brief, whole: str | None, given: provided.Given | None, bill: ledger.Bill
+    known: brief.Brief, whole: str | None, given: provided.Given | None, bill: bills.Bill
 ) -> Prepared:
     """What follows from a brief, in the visitor's language; also from one of no stored turn."""
     with translation.override(known.turn.chat.session.language), listening() as searches:
@@ -65,7 +65,7 @@ def planned(
 
 
 def _plan(
-    known: brief.Brief, whole: str | None, given: provided.Given | None, bill: ledger.Bill
+    known: brief.Brief, whole: str | None, given: provided.Given | None, bill: bills.Bill
 ) -> Prepared:
     if not known.question and known.calls:
         return unasked.report(known, bill)

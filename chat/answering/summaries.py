@@ -21,7 +21,7 @@ import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.texts import inert, language_name
 from chat import citations
-from chat.accounting import ledger
+from chat.accounting import accounts, bills
 from chat.answering.prompts import Line
 from chat.models import Chat, Message, ModelCall
 from organizations import providers
@@ -100,8 +100,8 @@ def _made(chat: Chat, block: Sequence[Line]) -> str:
     model = ai.chat_model(*providers.models_of(agent, providers.of(chat.organization)))
     if model.name != ai.knowledge_model().name:
         try:
-            account = ledger.account_of(chat.organization, agent, chat)
-            ask = functools.partial(ledger.whole, account, ModelCall.Purpose.SUMMARY)
+            account = accounts.account_of(chat.organization, agent, chat)
+            ask = functools.partial(bills.whole, account, ModelCall.Purpose.SUMMARY)
             return by_model(model, chat.summary, block, chat.session.language, ask)
         except AIError as error:
             log.info("chat %s is summarised by rule: %s", chat.chat_id, error.code)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ai.interface import ChatRequest
 from chat import calls, context, turns
-from chat.accounting import accounts, ledger
+from chat.accounting import accounts, bills
 from chat.answering import material, openings, tools
 from chat.answering.brief import Brief
 from chat.answering.plans import Plan
@@ -15,7 +15,7 @@ from chat.models import Message
 from organizations.models import ChatType
 
 
-def report(known: Brief, bill: ledger.Bill) -> Plan:
+def report(known: Brief, bill: bills.Bill) -> Plan:
     """Tell what became of what people had to confirm."""
     agent, speakers = known.agent, Speakers.of(known)
     news = [call for call in known.calls if (call.told_seq or 0) >= known.turn.from_seq]
@@ -48,7 +48,7 @@ def report(known: Brief, bill: ledger.Bill) -> Plan:
     )
 
 
-def opening(known: Brief, kind: ChatType, bill: ledger.Bill) -> Plan:
+def opening(known: Brief, kind: ChatType, bill: bills.Bill) -> Plan:
     """The first words of a chat, before anybody has asked anything; the owner's own stand in."""
     chat, speakers = known.turn.chat, Speakers.of(known)
     page = context.page_fact(chat)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
 from ai.metering import milliseconds
-from chat.accounting.ledger import Bill
+from chat.accounting.bills import Bill
 from chat.answering.plans import HandOver, Plan
 from chat.assistant import Speech
 from chat.models import ToolCall

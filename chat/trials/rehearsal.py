@@ -18,7 +18,7 @@ from django.utils import timezone
 from ai.interface import AIError, ChatModel, ChatRequest
 from ai.metering import milliseconds
 from chat import assistant, turns
-from chat.accounting import ledger
+from chat.accounting import bills
 from chat.accounting.accounts import Purpose
 from chat.answering import brief, followups, planning, provided
 from chat.answering.plans import ANSWERS, HandOver, Plan, Prepared, Unclear
@@ -78,7 +78,7 @@ async def stream(asked: Asked) -> AsyncGenerator[str | Receipt, None]:
     claim, known = await in_database(imagined, asked)
     # Nobody has asked, so it is nobody's but the agent's and the organization's.
     account = replace(known.account, turn=None, chat=None, visitor=None, ip="")
-    bill = ledger.Bill(account, purpose=Purpose.TRIAL)
+    bill = bills.Bill(account, purpose=Purpose.TRIAL)
     try:
         async with aclosing(_answered(claim, known, bill)) as pieces:
             async for piece in pieces:
@@ -92,7 +92,7 @@ async def stream(asked: Asked) -> AsyncGenerator[str | Receipt, None]:
 
 
 async def _answered(
-    claim: turns.Claim, known: brief.Brief, bill: ledger.Bill
+    claim: turns.Claim, known: brief.Brief, bill: bills.Bill
 ) -> AsyncGenerator[str | Receipt, None]:
     began = time.monotonic()
     plan, given = await in_database(planning.planned, known, None, None, bill), None
