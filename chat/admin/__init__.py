@@ -16,7 +16,9 @@ from chat.admin import (
     tools,
     transcripts,
     trial,
+    turns,
     usage,
+    visits,
 )
 
 __all__ = [
@@ -32,5 +34,7 @@ __all__ = [
     "tools",
     "transcripts",
     "trial",
+    "turns",
     "usage",
+    "visits",
 ]

@@ -17,7 +17,7 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
 from chat import visitor
-from chat.admin.transcripts import chat_links
+from chat.admin.links import chat_links
 from chat.models import Chat, Customer, MemoryFact, Visitor, validate_phone
 from organizations.admin import ReadOnlyAdmin, ScopedAdmin
 

@@ -1,13 +1,20 @@
-"""A turn's receipt in words: what its prompt was made of, and the remarks on its answer."""
+"""A turn's receipt in words: what its prompt was made of, who was asked, and the remarks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.template.loader import render_to_string
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from ai.interface import AIError
+from chat.accounting import usage
 from chat.models import Turn
+from organizations import providers
+from organizations.models import Organization
 
 # In the order of the prompt.
 PARTS: dict[str, str | Promise] = {
@@ -48,3 +55,18 @@ def parts_of(turn: Turn) -> dict[str, Any] | None:
 def flags_of(turn: Turn) -> list[dict[str, Any]]:
     """The remarks with their words."""
     return [{**flag, "label": FLAGS.get(flag["code"], flag["code"])} for flag in turn.flags]
+
+
+def attempts(turn_ids: list[int], organization: Organization) -> Callable[[int], SafeString]:
+    """Every model that was asked for turns, and how it ended, as a list by the turn's number."""
+    found = usage.of_turn(turn_ids)
+
+    def shown(turn_id: int) -> SafeString:
+        calls = [
+            (call, providers.sentence(AIError("", code=call.code, retryable=False)))
+            for call in found.get(turn_id, [])
+        ]
+        context = {"calls": calls, "currency": organization.currency}
+        return render_to_string("chat/attempts.html", context)
+
+    return shown

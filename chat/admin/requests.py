@@ -14,7 +14,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from chat.admin.transcripts import chat_link
+from chat.admin.links import chat_link
 from chat.models import ContactRequest, Handoff
 from organizations import access
 from organizations.admin import ReadOnlyAdmin

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chat import cards, snapshots
 from chat.admin.cards import card_of
-from chat.admin.transcripts import chat_link
+from chat.admin.links import chat_link
 from chat.models import ChatResult
 from knowledge import tables
 from organizations import schemas

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from chat.admin.transcripts import chat_link
+from chat.admin.links import chat_link
 from chat.models import ToolCall
 from organizations import calling
 from organizations.admin import ReadOnlyAdmin

@@ -1,8 +1,7 @@
-"""Admin pages of dialogues: chats to read, visits, and the receipt of every answer."""
+"""The admin page of chats: transcripts to read, with the receipt of every answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -13,57 +12,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import path, reverse
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from ai.interface import AIError
 from chat import lessons, snapshots
-from chat.accounting import usage
 from chat.admin import receipt
 from chat.admin.cards import cards_of
-from chat.admin.test_sets import CaseOfTurn
-from chat.models import Chat, Message, Note, Session, Turn
-from organizations import access, providers
+from chat.admin.links import stars, title_of
+from chat.models import Chat, Message, Note, Turn
+from organizations import access
 from organizations.admin import ReadOnlyAdmin
-from organizations.models import Organization
-
-
-def stars(rating: int | None) -> str:
-    """A rating as people draw it."""
-    return f"{'★' * rating}{'☆' * (5 - rating)}" if rating else "—"
-
-
-def title_of(chat: Chat) -> str:
-    """A chat's own name, or the first words of its visit."""
-    return chat.name or chat.session.title or str(chat)
-
-
-def chat_link(chat: Chat) -> SafeString:
-    """The way to a chat's transcript."""
-    address = reverse("admin:chat_chat_change", args=[chat.pk])
-    return format_html('<a class="row-link" href="{}">{}</a>', address, title_of(chat))
-
-
-def chat_links(chats: QuerySet[Chat]) -> SafeString:
-    """The ways to several transcripts, a line each."""
-    links = ((chat_link(chat),) for chat in chats.select_related("session"))
-    return format_html_join(mark_safe("<br>"), "{}", links)
-
-
-def attempts(turn_ids: list[int], organization: Organization) -> Callable[[int], SafeString]:
-    """Every model that was asked for turns, and how it ended, as a list by the turn's number."""
-    found = usage.of_turn(turn_ids)
-
-    def shown(turn_id: int) -> SafeString:
-        calls = [
-            (call, providers.sentence(AIError("", code=call.code, retryable=False)))
-            for call in found.get(turn_id, [])
-        ]
-        context = {"calls": calls, "currency": organization.currency}
-        return render_to_string("chat/attempts.html", context)
-
-    return shown
 
 
 @admin.register(Chat)
@@ -256,7 +215,7 @@ class ChatAdmin(ReadOnlyAdmin):
             .prefetch_related("tool_calls__decided_by__user")
             .order_by("pk")
         )
-        shown = attempts([turn.pk for turn in turns], chat.organization)
+        shown = receipt.attempts([turn.pk for turn in turns], chat.organization)
         receipts = [
             {
                 "turn": turn,
@@ -269,166 +228,3 @@ class ChatAdmin(ReadOnlyAdmin):
         return render_to_string(
             "chat/receipts.html", {"receipts": receipts, "currency": chat.organization.currency}
         )
-
-
-@admin.register(Session)
-class SessionAdmin(ReadOnlyAdmin):
-    """Visits."""
-
-    list_display = ["__str__", "person", "widget", "language", "is_active", "rating", "created_at"]
-    list_filter = ["is_active", "language", "widget", "satisfaction_rating", "created_at"]
-    search_fields = ["title", "page_url", "customer__email", "session_uuid"]
-    list_select_related = ["widget", "customer", "visitor"]
-    ordering = ["-created_at"]
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    "title",
-                    "chats",
-                    "visitor",
-                    "customer",
-                    "widget",
-                    "language",
-                    "is_active",
-                    "rating",
-                    "rating_comment",
-                    "created_at",
-                    "updated_at",
-                    "ended_at",
-                ]
-            },
-        ),
-        (_("Page"), {"fields": ["page_url", "page_title", "page_context"]}),
-        (_("For support"), {"classes": ["collapse"], "fields": ["session_uuid"]}),
-    ]
-
-    @admin.display(description=_("visitor"))
-    def person(self, session: Session) -> str:
-        """The customer, or the anonymous visitor."""
-        return str(session.customer or session.visitor)
-
-    @admin.display(description=_("rating"), ordering="satisfaction_rating")
-    def rating(self, session: Session) -> str:
-        """The rating in stars."""
-        return stars(session.satisfaction_rating)
-
-    @admin.display(description=_("chats"))
-    def chats(self, session: Session) -> SafeString:
-        """The ways to its transcripts."""
-        found = Chat.objects.of(session.organization).filter(session=session).order_by("pk")
-        return chat_links(found)
-
-
-@admin.register(Turn)
-class TurnAdmin(CaseOfTurn, ReadOnlyAdmin):
-    """Receipts of answers."""
-
-    list_display = [
-        "__str__",
-        "dialogue",
-        "status",
-        "model",
-        "tokens",
-        "cost",
-        "took",
-        "created_at",
-    ]
-    list_filter = ["status", "model", "created_at"]
-    search_fields = ["chat__chat_id", "chat__session__title", "model", "error"]
-    list_select_related = ["chat__session"]
-    ordering = ["-pk"]
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    "dialogue",
-                    "status",
-                    "error",
-                    "model",
-                    "prompt_version",
-                    "agent_version",
-                    "prompt_tokens",
-                    "completion_tokens",
-                    "cost",
-                    "remarks",
-                    "times",
-                    "created_at",
-                    "finished_at",
-                ]
-            },
-        ),
-        (_("Grounds"), {"fields": ["rewritten", "grounds", "tools"]}),
-        (_("Prompt"), {"fields": ["parts"]}),
-        (_("Requests to models"), {"fields": ["requests"]}),
-        (
-            _("For support"),
-            {
-                "classes": ["collapse"],
-                "fields": [
-                    "from_seq",
-                    "upto_seq",
-                    "epoch",
-                    "attempt",
-                    "failures",
-                    "widened",
-                    "due_at",
-                    "dispatched_at",
-                    "lease_until",
-                    "shown_at",
-                    "draft",
-                ],
-            },
-        ),
-    ]
-
-    @admin.display(description=_("chat"), ordering="chat")
-    def dialogue(self, turn: Turn) -> SafeString:
-        """The way to the transcript."""
-        return chat_link(turn.chat)
-
-    @admin.display(description=_("tokens"))
-    def tokens(self, turn: Turn) -> str:
-        """Of the prompt and of the answer."""
-        if turn.prompt_tokens is None and turn.completion_tokens is None:
-            return "—"
-        return f"{turn.prompt_tokens or 0} + {turn.completion_tokens or 0}"
-
-    @admin.display(description=_("time, ms"))
-    def took(self, turn: Turn) -> str:
-        """From the question to the whole answer."""
-        return str(turn.timings.get("total", "—"))
-
-    @admin.display(description=_("times, ms"))
-    def times(self, turn: Turn) -> SafeString:
-        """Where the time went."""
-        return render_to_string("chat/times.html", {"timings": turn.timings})
-
-    @admin.display(description=_("remarks"))
-    def remarks(self, turn: Turn) -> SafeString:
-        """What an owner should look at."""
-        return render_to_string("chat/flags.html", {"flags": receipt.flags_of(turn)})
-
-    @admin.display(description=_("parts"))
-    def parts(self, turn: Turn) -> SafeString:
-        """What the prompt was made of, and what did not fit."""
-        context = {"turn": turn, "parts": receipt.parts_of(turn)}
-        return render_to_string("chat/prompt_parts.html", context)
-
-    @admin.display(description=_("tools"))
-    def tools(self, turn: Turn) -> SafeString:
-        """What was called for it, and what came of that."""
-        made = turn.tool_calls.select_related("decided_by__user")
-        return render_to_string("chat/tool_calls.html", {"calls": made})
-
-    @admin.display(description=_("in order"))
-    def requests(self, turn: Turn) -> SafeString:
-        """Which models were asked, and how each ended."""
-        return attempts([turn.pk], turn.organization)(turn.pk)
-
-    @admin.display(description=_("grounds"))
-    def grounds(self, turn: Turn) -> SafeString:
-        """What the answer rests on, with the scores of the search."""
-        return render_to_string("chat/grounds.html", {"sources": turn.sources, "facts": turn.facts})
