@@ -16,8 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from chat import identity, kinds, protocol, snapshots, visitor, waiting
 from chat.database import in_database
 from chat.delivery import events
+from chat.delivery.closing import FLOOD, LATE, NOT_FOUND, Closed
 from chat.delivery.heartbeat import heart
-from chat.delivery.socket import FLOOD, LATE, NOT_FOUND, Closed, Socket
+from chat.delivery.socket import Socket
 from chat.models import Chat, Handoff, Message, Visitor
 from chat.refusals import Refused
 from chat.visitor import Visit

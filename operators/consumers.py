@@ -12,8 +12,9 @@ from django.db import InterfaceError, OperationalError
 from chat import calls, lessons, protocol, snapshots
 from chat.database import in_database
 from chat.delivery import events
+from chat.delivery.closing import AWAY, NOBODY, Closed
 from chat.delivery.heartbeat import heart
-from chat.delivery.socket import AWAY, NOBODY, Closed, Socket
+from chat.delivery.socket import Socket
 from chat.models import Chat, Note
 from operators import desk, presence, queue
 from operators.models import Availability

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from channels.layers import get_channel_layer
 from pydantic import Field, TypeAdapter
 
-from chat.delivery import socket
+from chat.delivery import closing, slow, socket
 from chat.protocol import Error, Event, Frame
 from tests.wire import run
 
@@ -127,11 +127,11 @@ def test_client_that_stops_reading_is_let_go(monkeypatch: Any) -> None:
             await publish("piece", kind="ai_delta")
         await publish("first")
         await until(lambda: _waits(connection, "first"), "what must arrive waits")
-        for _ in range(socket.MAX_WAITING_FRAMES):
+        for _ in range(slow.MAX_WAITING_FRAMES):
             await publish("frame")
         await connection.task
         assert connection.socket._end is not None
-        assert connection.socket._end.code == socket.SLOW
+        assert connection.socket._end.code == closing.SLOW
         assert connection.socket.is_closed
         assert connection.socket not in socket.Socket.standing
         assert get_channel_layer()._get_layer().listeners == {}
@@ -153,7 +153,7 @@ def test_handler_whose_own_frames_are_too_many_ends_the_socket(monkeypatch: Any)
         connection.say("leave")
         await connection.task
         assert connection.socket._end is not None
-        assert connection.socket._end.code == socket.SLOW
+        assert connection.socket._end.code == closing.SLOW
         assert connection.socket.is_closed
 
     run(scenario)

@@ -17,7 +17,7 @@ from django.test import override_settings
 
 from chat import consumers
 from chat.consumers import VisitorConsumer
-from chat.delivery import heartbeat, socket
+from chat.delivery import closing, heartbeat, slow, socket
 from chat.models import Chat, Message, Turn, Visitor
 from chat.protocol import MAX_TEXT
 from operators import presence
@@ -188,7 +188,7 @@ def test_unknown_widget_closes_for_good(acme: Any) -> None:
         visitor = client()
         await visitor.open()
         await visitor.send("register", widget="nonsense", token=visitor.token)
-        assert await visitor.closed_with() == socket.NOT_FOUND
+        assert await visitor.closed_with() == closing.NOT_FOUND
 
     run(scenario)
 
@@ -199,7 +199,7 @@ def test_silent_socket_is_closed(acme: Any, monkeypatch: pytest.MonkeyPatch) -> 
     async def scenario() -> None:
         visitor = client()
         await visitor.open()
-        assert await visitor.closed_with() == socket.LATE
+        assert await visitor.closed_with() == closing.LATE
 
     run(scenario)
 
@@ -222,7 +222,7 @@ def test_hello_that_waits_for_the_database_is_not_late(
         await speaking.open()
         await speaking.send("register", widget=acme.widget.key, token=speaking.token)
         await silent.open()
-        assert await silent.closed_with() == socket.LATE
+        assert await silent.closed_with() == closing.LATE
         late.set()
         await speaking.expect("registered")
         await speaking.close()
@@ -260,7 +260,7 @@ def test_refused_socket_leaves_no_channel_behind(outsider: Any) -> None:
     async def scenario() -> None:
         stranger = Client(OperatorConsumer.as_asgi(), "/ws/operator/")
         await stranger.open()
-        assert await stranger.closed_with() == socket.NOBODY
+        assert await stranger.closed_with() == closing.NOBODY
         await stranger.socket.wait()
         assert channel_layers["default"]._get_layer().channels == {}
 
@@ -274,7 +274,7 @@ def test_foreign_origin_is_not_let_in(acme: Any, origin: str) -> None:
         await visitor.open()
         await visitor.send("register", widget=acme.widget.key, token=visitor.token)
         assert (await visitor.receive())["code"] == "wrong_origin"
-        assert await visitor.closed_with() == socket.NOBODY
+        assert await visitor.closed_with() == closing.NOBODY
 
     run(scenario)
 
@@ -290,7 +290,7 @@ def test_flood_is_warned_then_closed(acme: Any) -> None:
         while True:
             message = await visitor.socket.receive_output(5)
             if message["type"] == "websocket.close":
-                assert message["code"] == socket.FLOOD
+                assert message["code"] == closing.FLOOD
                 break
             codes.append(json.loads(message["text"]).get("code"))
         assert "too_many_frames" in codes
@@ -309,7 +309,7 @@ def test_too_many_tabs_let_the_oldest_go(acme: Any) -> None:
         error = await tabs[0].expect("error")
         assert error["code"] == "too_many_sockets"
         assert error["message"] == "Чат открыт в слишком многих вкладках. Закройте часть из них."
-        assert await tabs[0].closed_with() == socket.FLOOD
+        assert await tabs[0].closed_with() == closing.FLOOD
         for tab in tabs[1:]:
             await tab.send("get_user_chats")
             await tab.expect("user_chats")
@@ -350,15 +350,15 @@ def test_errors_are_in_the_visitors_language(acme: Any) -> None:
 
 def test_slow_client_loses_deltas_first_and_then_the_socket() -> None:
     async def scenario() -> None:
-        outgoing = socket.Outgoing()
+        outgoing = slow.Outgoing()
         outgoing.put("first")
         for _ in range(500):
             outgoing.put("delta", droppable=True)
-        for number in range(socket.MAX_WAITING_FRAMES - 1):
+        for number in range(slow.MAX_WAITING_FRAMES - 1):
             outgoing.put(f"frame {number}")
-        with pytest.raises(socket.Closed) as closed:
+        with pytest.raises(closing.Closed) as closed:
             outgoing.put("one too many")
-        assert closed.value.code == socket.SLOW
+        assert closed.value.code == closing.SLOW
         assert outgoing.get() == "first"
         assert outgoing.get() == "frame 0"
 

@@ -25,7 +25,8 @@ import ai
 from ai.scripted import ScriptedModel
 from chat import conversation, identity, protocol, snapshots, turns, visitor
 from chat.consumers import VisitorConsumer
-from chat.delivery import events, heartbeat, socket
+from chat.delivery import closing, events, heartbeat, socket
+from chat.delivery.slow import MAX_WAITING_FRAMES, Outgoing
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Chat, Handoff, Message, Session, Turn, Visitor
 from operators import presence, queue
@@ -301,7 +302,7 @@ def test_socket_that_cannot_listen_acks_and_asks_to_come_back(
         await one.send("message", client_id=client_id, text="Hello")
         await one.expect("message_saved", client_id=client_id)
         assert (await one.expect("error"))["code"] == "unavailable"
-        assert await one.closed_with() == socket.AWAY
+        assert await one.closed_with() == closing.AWAY
 
     run(scenario)
     assert Message.unscoped.count() == 1
@@ -337,12 +338,12 @@ def test_slow_socket_does_not_stop_the_others_heartbeat(
         await quick.expect("ping")
         laggard = next(s for s in VisitorConsumer.standing if _token(s) == slow.token)
         # As after a client has stopped reading: what is sent waits, and much waits already.
-        laggard._outgoing = socket.Outgoing()
-        for _ in range(socket.MAX_WAITING_FRAMES):
+        laggard._outgoing = Outgoing()
+        for _ in range(MAX_WAITING_FRAMES):
             laggard._outgoing.put("{}")
         await quick.expect("ping")
         await quick.expect("ping")
-        assert await slow.closed_with() == socket.SLOW
+        assert await slow.closed_with() == closing.SLOW
         await quick.close()
 
     heartbeat._hearts.clear()
@@ -420,7 +421,7 @@ def test_console_whose_desk_cannot_be_read_comes_back(
         person = await sync_to_async(acme.visitor)()
         await sync_to_async(visitor.request_support)(person, acme.visit, None, Handoff.Reason.ASKED)
         assert (await console.expect("error"))["code"] == "unavailable"
-        assert await console.closed_with() == socket.AWAY
+        assert await console.closed_with() == closing.AWAY
 
     run(scenario)
 
@@ -471,7 +472,7 @@ def test_unknown_widget_is_told_in_the_language_asked_for(acme: House) -> None:
         await one.send("register", widget="nonsense", token=one.token, language="ru")
         error = await one.expect("error")
         assert (error["code"], error["message"]) == ("unknown_widget", "Такого виджета нет.")
-        assert await one.closed_with() == socket.NOT_FOUND
+        assert await one.closed_with() == closing.NOT_FOUND
 
     run(scenario)
 
@@ -494,7 +495,7 @@ def test_silent_socket_is_told_in_its_browsers_language(
         await one.open()
         error = await one.expect("error")
         assert (error["code"], error["message"]) == ("not_registered", sentence)
-        assert await one.closed_with() == socket.LATE
+        assert await one.closed_with() == closing.LATE
 
     run(scenario)
 
@@ -508,7 +509,7 @@ def test_foreign_page_is_told_before_the_close(acme: House) -> None:
             "wrong_origin",
             "This page may not open the chat.",
         )
-        assert await one.closed_with() == socket.NOBODY
+        assert await one.closed_with() == closing.NOBODY
 
     run(scenario)
 
@@ -518,7 +519,7 @@ def test_outsider_is_told_before_the_close(outsider: User) -> None:
         console = operator_client(outsider)
         await console.open()
         assert (await console.receive())["code"] == "not_a_member"
-        assert await console.closed_with() == socket.NOBODY
+        assert await console.closed_with() == closing.NOBODY
 
     run(scenario)
 
@@ -530,7 +531,7 @@ def test_flood_is_told_before_the_close(acme: House) -> None:
         await one.register(acme.widget.key, language="en")
         for _ in range(socket.BURST + socket.PATIENCE + 5):
             await one.send("typing")
-        assert await one.closed_with() == socket.FLOOD
+        assert await one.closed_with() == closing.FLOOD
         assert one.seen[-1]["code"] == "too_many_frames"
         assert one.seen[-1]["message"] == "Too much at once. Wait a little."
 
@@ -538,8 +539,8 @@ def test_flood_is_told_before_the_close(acme: House) -> None:
 
 
 def test_every_final_close_has_a_sentence() -> None:
-    finals = {socket.NOBODY, socket.NOT_FOUND, socket.LATE, socket.FLOOD}
-    assert finals <= socket.FAREWELLS.keys()
+    finals = {closing.NOBODY, closing.NOT_FOUND, closing.LATE, closing.FLOOD}
+    assert finals <= closing.FAREWELLS.keys()
 
 
 def test_escaped_backslash_is_no_forbidden_character(acme: House) -> None:

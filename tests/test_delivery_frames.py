@@ -20,7 +20,7 @@ from django.test import override_settings
 
 from chat import protocol, visitor
 from chat.consumers import VisitorConsumer
-from chat.delivery import socket
+from chat.delivery import closing, socket
 from chat.models import Chat
 from operators import desk
 from tests import mutations
@@ -94,7 +94,7 @@ def visitors_frames(house: House, dice: random.Random) -> Source:
         other_sockets=sorted(
             types_of(protocol.OperatorCommand) - types_of(protocol.VisitorCommand)
         ),
-        closing=[({"type": "register", "widget": "nonsense", "token": token}, socket.NOT_FOUND)],
+        closing=[({"type": "register", "widget": "nonsense", "token": token}, closing.NOT_FOUND)],
     )
 
 

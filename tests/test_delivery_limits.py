@@ -30,7 +30,7 @@ from django.test import override_settings
 
 from chat import identity, visitor
 from chat.consumers import VisitorConsumer
-from chat.delivery import events, socket
+from chat.delivery import closing, events, socket
 from chat.models import Message, Visitor
 from chat.refusals import Refused
 from tests.conftest import House
@@ -116,7 +116,7 @@ class Tab:
         """The next frame, or None where the server has closed."""
         message = await client.socket.receive_output(60)
         if message["type"] == "websocket.close":
-            assert message["code"] == socket.AWAY
+            assert message["code"] == closing.AWAY
             return None
         frame: dict[str, Any] = orjson.loads(message["text"])
         return frame

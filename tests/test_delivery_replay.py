@@ -39,7 +39,7 @@ import ai
 from ai.interface import ToolUse
 from ai.scripted import ScriptedModel
 from chat import approvals, assistant, conversation, handoffs, protocol, results, turns
-from chat.delivery import events, socket
+from chat.delivery import closing, events, socket
 from chat.delivery.deltas import DeltaPipe
 from chat.delivery.heartbeat import heart
 from chat.management.commands.dispatch import dispatch_once
@@ -574,7 +574,7 @@ class Walk(RuleBasedStateMachine):
         await socket.say_goodbye()
         for person in self.people:
             assert person.client
-            assert await person.client.closed_with() == socket.RESTART
+            assert await person.client.closed_with() == closing.RESTART
             assert person.client.seen[-1]["type"] == "bye"
             person.heard.add("bye")
             person.client = None

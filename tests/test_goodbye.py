@@ -16,7 +16,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from chat import visitor
-from chat.delivery.socket import COME_BACK_MS, RESTART
+from chat.delivery.closing import RESTART
+from chat.delivery.socket import COME_BACK_MS
 from chat.models import Message, Turn
 from tests.openai_server import OpenAIServer
 from tests.processes import started, web

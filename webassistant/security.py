@@ -15,8 +15,8 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext
 
+from chat.delivery.closing import NOBODY
 from chat.delivery.frames import language_of
-from chat.delivery.socket import NOBODY
 from chat.protocol import Error
 
 Scope = MutableMapping[str, Any]

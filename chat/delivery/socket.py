@@ -7,12 +7,10 @@ fifths of what a message costs; this one hops only where a handler says `in_data
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import random
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -25,6 +23,8 @@ from pydantic import TypeAdapter
 
 from chat.database import in_database
 from chat.delivery import events, frames
+from chat.delivery.closing import AWAY, BROKEN, FAREWELLS, FLOOD, RESTART, SLOW, Closed
+from chat.delivery.slow import Begun, Outgoing
 from chat.protocol import Bye, Error, Event, Frame
 from chat.refusals import Refused
 
@@ -37,31 +37,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Close codes. From 4400 on a client does not come back by itself.
-BROKEN = 1011
-RESTART = 1012
-AWAY = 1013
-SLOW = 4008
-NOBODY = 4403
-NOT_FOUND = 4404
-LATE = 4408
-FLOOD = 4429
-# What a client is told before a close that it would not understand otherwise.
-FAREWELLS = {
-    BROKEN: ("internal", _("Something went wrong here. Try again.")),
-    AWAY: ("unavailable", _("The server is busy. Trying again.")),
-    NOBODY: ("not_a_member", _("You are not signed in as a member of the organization.")),
-    NOT_FOUND: ("unknown_widget", _("There is no such widget.")),
-    LATE: ("not_registered", _("Nothing was said on this connection, so it was closed.")),
-    FLOOD: ("too_many_frames", _("Too much at once. Wait a little.")),
-}
 GOODBYE_SECONDS = 5
 # A picture of a chat is read again when events came meanwhile, but not for ever.
 MOST_READINGS = 5
 
-# What may wait for a slow client before it is let go; it resumes from PostgreSQL.
-MAX_WAITING_FRAMES = 64
-MAX_WAITING_BYTES = 256 * 1024
 # Frames a client may send: a burst, then so many a second.
 BURST = 60
 PER_SECOND = 20
@@ -71,48 +50,6 @@ PATIENCE = 20
 # and gives the frames in hand and the last words so long to get out.
 COME_BACK_MS = 5000
 FAREWELL_SECONDS = 2.0
-
-
-class Closed(Exception):
-    """The socket ends, with a close code, and for a reason that the code alone may not tell."""
-
-    def __init__(self, code: int, refused: Refused | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.refused = refused
-
-
-class Outgoing:
-    """What waits for one slow client, bounded: pieces of running answers are dropped first."""
-
-    def __init__(self) -> None:
-        self._frames: deque[tuple[bool, str]] = deque()
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    def put(self, frame: str, *, droppable: bool = False) -> None:
-        """Queue a frame; raise Closed when a client is too slow even for what must arrive."""
-        if len(self._frames) >= MAX_WAITING_FRAMES or self._bytes >= MAX_WAITING_BYTES:
-            if droppable:
-                return
-            kept = [entry for entry in self._frames if not entry[0]]
-            if (
-                len(kept) >= MAX_WAITING_FRAMES
-                or sum(len(f) for _d, f in kept) >= MAX_WAITING_BYTES
-            ):
-                raise Closed(SLOW)
-            self._frames = deque(kept)
-            self._bytes = sum(len(f) for _d, f in kept)
-        self._frames.append((droppable, frame))
-        self._bytes += len(frame)
-
-    def get(self) -> str:
-        """The next frame."""
-        _droppable, frame = self._frames.popleft()
-        self._bytes -= len(frame)
-        return frame
 
 
 class Socket:
@@ -371,9 +308,9 @@ class Socket:
             self._stop(None)
             return
         self._outgoing = Outgoing()
-        self._writer = asyncio.ensure_future(self._write(_Begun(sending, awaited), self._outgoing))
+        self._writer = asyncio.ensure_future(self._write(Begun(sending, awaited), self._outgoing))
 
-    async def _write(self, begun: _Begun, outgoing: Outgoing) -> None:
+    async def _write(self, begun: Begun, outgoing: Outgoing) -> None:
         """Wait with the first frame, send what has gathered behind it, and be gone."""
         try:
             await begun
@@ -410,28 +347,6 @@ class Socket:
                 message=str(refused.sentence),
                 retry_after=refused.retry_after,
             )
-
-
-class _Begun:
-    """A coroutine that was begun outside a task, to be awaited to its end by one."""
-
-    def __init__(self, coroutine: Generator[Any, Any, None], awaited: Any) -> None:
-        self._coroutine = coroutine
-        self._awaited = awaited
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        awaited = self._awaited
-        while True:
-            try:
-                answer = yield awaited
-            except BaseException as error:
-                step = functools.partial(self._coroutine.throw, error)
-            else:
-                step = functools.partial(self._coroutine.send, answer)
-            try:
-                awaited = step()
-            except StopIteration:
-                return
 
 
 async def say_goodbye() -> int:
