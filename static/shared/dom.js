@@ -32,6 +32,19 @@ export function icon(/** @type {string} */ name) {
   return svg;
 }
 
+/** A button that is a picture alone; `words` name it for those who do not see it. */
+export function iconButton(
+  /** @type {string} */ words,
+  /** @type {string} */ picture,
+  /** @type {() => void} */ onClick,
+) {
+  return el(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": words, on: { click: onClick } },
+    icon(picture),
+  );
+}
+
 /** A text with its `{names}` filled in. */
 export function fill(/** @type {string} */ text, /** @type {Record<string, any>} */ values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);

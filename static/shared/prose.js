@@ -2,7 +2,7 @@
  * A first look at Markdown that is still being written: paragraphs, lists, code, bold, italics,
  * and the numbers of sources, which become links with the sources.
  * The server's own HTML replaces it when the answer is whole. Builds nodes from text only, so
- * nothing in the text can become markup. Used by lines.js.
+ * nothing in the text can become markup. Used by the widget and the console.
  */
 
 import { el } from "./dom.js";
@@ -27,8 +27,7 @@ function inline(text, places) {
     else if (source) {
       if (!places.has(source)) places.set(source, places.size + 1);
       parts.push(el("span", { class: "citation", text: String(places.get(source)) }));
-    }
-    else parts.push(el("em", { text: italic }));
+    } else parts.push(el("em", { text: italic }));
     end = match.index + whole.length;
   }
   // A mark whose other half has not come yet is not shown.

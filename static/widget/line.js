@@ -28,20 +28,7 @@ export function lineNode(
   if (line.role === "system") return el("p", { class: "system", text: line.text });
   const isOwn = line.role === "user";
   const { texts, actions } = setting;
-  const bubble = el("div", { class: "bubble prose" });
-  // The one field that may be HTML: the server has sanitised it.
-  if (line.html) bubble.innerHTML = line.html;
-  else bubble.append(el("p", { text: line.text }));
-  for (const link of bubble.querySelectorAll("a:not(.citation)")) {
-    // Away from here; a citation leads to its source below.
-    link.setAttribute("target", "_blank");
-    link.setAttribute("rel", "noopener noreferrer nofollow");
-  }
-  for (const table of bubble.querySelectorAll("table")) {
-    const frame = el("div", { class: "wide", tabindex: 0 });
-    table.replaceWith(frame);
-    frame.append(table);
-  }
+  const bubble = bubbleNode(line);
   const hasSources = line.sources.length > 0 && !line.is_replaced;
   const sources = hasSources ? sourcesNode(line, texts) : null;
   for (const link of bubble.querySelectorAll("a.citation")) cite(link, line, sources, texts);
@@ -58,6 +45,25 @@ export function lineNode(
     offer,
     metaNode(line, place, isOwn, setting),
   ]);
+}
+
+/** The words of a line; links lead away from here, and what is too wide scrolls by itself. */
+function bubbleNode(/** @type {Line} */ line) {
+  const bubble = el("div", { class: "bubble prose" });
+  // The one field that may be HTML: the server has sanitised it.
+  if (line.html) bubble.innerHTML = line.html;
+  else bubble.append(el("p", { text: line.text }));
+  // A citation leads to its source below.
+  for (const link of bubble.querySelectorAll("a:not(.citation)")) {
+    link.setAttribute("target", "_blank");
+    link.setAttribute("rel", "noopener noreferrer nofollow");
+  }
+  for (const table of bubble.querySelectorAll("table")) {
+    const frame = el("div", { class: "wide", tabindex: 0 });
+    table.replaceWith(frame);
+    frame.append(table);
+  }
+  return bubble;
 }
 
 /** What the dialogue was turned into, where the line that tells of it stands. */

@@ -3,7 +3,7 @@
  * remembered of the visitor. Used by view.js.
  */
 
-import { button, el, fill, icon } from "../shared/dom.js";
+import { button, el, fill, iconButton } from "../shared/dom.js";
 
 /** @typedef {import("../shared/transcript.js").Transcript} Transcript */
 
@@ -51,16 +51,7 @@ export function openSheet(dialog, { texts, language, remembers, actions }, kinds
       "header",
       { class: "sheet-head" },
       el("h2", { id: "sheet-title", text: title }),
-      el(
-        "button",
-        {
-          type: "button",
-          class: "icon-button",
-          "aria-label": texts.close,
-          on: { click: () => dialog.close() },
-        },
-        icon("close"),
-      ),
+      iconButton(texts.close, "close", () => dialog.close()),
     );
   }
 

@@ -5,7 +5,7 @@
 
 import { openAnnouncer } from "./announcer.js";
 import { openComposer } from "./composer.js";
-import { button, el, icon } from "../shared/dom.js";
+import { button, el, icon, iconButton } from "../shared/dom.js";
 import { openLog } from "./log.js";
 import { closedPanel, contactPanel, waitingPanel } from "./panels.js";
 import { mayFinish } from "../shared/results.js";
@@ -169,16 +169,7 @@ export function openView(config, actions, { isEmbedded, draft }) {
     notice.hidden = !ui.notice;
     notice.replaceChildren(
       el("span", { text: ui.notice }),
-      el(
-        "button",
-        {
-          type: "button",
-          class: "icon-button",
-          "aria-label": texts.dismiss,
-          on: { click: actions.dismiss },
-        },
-        icon("close"),
-      ),
+      iconButton(texts.dismiss, "close", actions.dismiss),
     );
   }
 
