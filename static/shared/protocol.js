@@ -88,5 +88,3 @@ export const MODE_AFTER = Object.freeze({
 });
 
 export const MAX_TEXT = 4000;
-export const MAX_FRAME = 16384;
-export const PAGE_SIZE = 200;

@@ -4,6 +4,7 @@
  */
 
 import { button, el, fill, icon } from "../shared/dom.js";
+import { MAX_TEXT } from "../shared/protocol.js";
 
 /** @typedef {Record<string, string>} Texts */
 /** @typedef {import("./view.js").Actions} Actions */
@@ -59,7 +60,7 @@ export function contactPanel(/** @type {Texts} */ texts, /** @type {Actions} */ 
       inputmode: "email",
       maxlength: 254,
     }),
-    field("text", texts.form_text, { rows: 3, maxlength: 4000 }, "textarea"),
+    field("text", texts.form_text, { rows: 3, maxlength: MAX_TEXT }, "textarea"),
   ];
   const submit = /** @type {HTMLButtonElement} */ (
     el("button", { type: "submit", class: "button strong", text: texts.form_send })

@@ -42,12 +42,7 @@ def generate() -> str:
     for name, value in constants.items():
         body = json.dumps(value, indent=2)
         lines += [f"export const {name} = Object.freeze({body});", ""]
-    lines += [
-        f"export const MAX_TEXT = {protocol.MAX_TEXT};",
-        f"export const MAX_FRAME = {protocol.MAX_FRAME};",
-        f"export const PAGE_SIZE = {protocol.PAGE_SIZE};",
-        "",
-    ]
+    lines += [f"export const MAX_TEXT = {protocol.MAX_TEXT};", ""]
     return "\n".join(lines)
 
 
