@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 
 class Refused(Exception):
@@ -25,3 +26,10 @@ class Refused(Exception):
         self.sentence = sentence
         self.retry_after = retry_after
         self.client_id = client_id
+
+
+class ChatClosed(Refused):
+    code = "chat_closed"
+
+    def __init__(self) -> None:
+        super().__init__(_("This chat is closed."))

@@ -25,7 +25,7 @@ from chat import cards, conversation, turns
 from chat.delivery import events
 from chat.models import Chat, ChatResult, Message, Mode
 from chat.protocol import ResultChanged
-from chat.refusals import Refused
+from chat.refusals import ChatClosed, Refused
 from organizations.models import Member
 
 Status = ChatResult.Status
@@ -67,13 +67,6 @@ class TooMany(Refused):
 
     def __init__(self) -> None:
         super().__init__(_("This chat has had enough results. Start a new one."))
-
-
-class ChatClosed(Refused):
-    code = "chat_closed"
-
-    def __init__(self) -> None:
-        super().__init__(_("This chat is closed."))
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from chat.models import (
     ToolCall,
 )
 from chat.protocol import Learnt, NewNote, SupportTaken
-from chat.refusals import Refused
+from chat.refusals import ChatClosed, Refused
 from knowledge.models import Suggestion
 from organizations.models import Member
 
@@ -49,13 +49,6 @@ class NotYours(Refused):
 
     def __init__(self) -> None:
         super().__init__(_("You do not hold this chat. Take it first."))
-
-
-class ChatClosed(Refused):
-    code = "chat_closed"
-
-    def __init__(self) -> None:
-        super().__init__(_("This chat is closed."))
 
 
 class AlreadyDecided(Refused):

@@ -12,7 +12,7 @@ from django.db.models import F
 
 from chat import turns, visitor, waiting
 from chat.models import Chat, ContactRequest, Handoff, Message, Note, Turn
-from chat.refusals import Refused
+from chat.refusals import ChatClosed, Refused
 from operators import desk, presence, queue
 from operators.models import Availability
 from operators.tasks import expire_waiting
@@ -159,9 +159,9 @@ def test_closed_chat_stays_closed(acme: House, waiting_chat: Chat) -> None:
     desk.close(waiting_chat, acme.operator)
     chat = fresh(waiting_chat)
     assert (chat.mode, chat.handoffs.get().outcome) == ("closed", "answered")
-    with pytest.raises(desk.ChatClosed):
+    with pytest.raises(ChatClosed):
         desk.accept(waiting_chat, acme.operator)
-    with pytest.raises(desk.ChatClosed):
+    with pytest.raises(ChatClosed):
         desk.reply(waiting_chat, acme.operator, "Hello!", uuid.uuid4())
 
 

@@ -17,7 +17,7 @@ from ai.scripted import ScriptedModel
 from chat import conversation, handoffs, snapshots, visitor
 from chat.handoffs import Said
 from chat.models import Chat, Handoff, Message
-from chat.refusals import Refused
+from chat.refusals import ChatClosed, Refused
 from operators import desk, queue
 from organizations.models import Moderation
 from tests.answering import answer
@@ -355,7 +355,7 @@ def test_only_the_last_answer_and_only_while_the_assistant_is_there(
     with pytest.raises(Refused):
         desk.regenerate(chat, acme.operator, 2)
     desk.close(chat, acme.operator)
-    with pytest.raises(desk.ChatClosed):
+    with pytest.raises(ChatClosed):
         desk.regenerate(chat, acme.operator, 2)
 
 

@@ -26,7 +26,7 @@ from chat.delivery.deltas import DeltaPipe
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Chat, Customer, Handoff, Message, Mode, ToolCall, Turn
 from chat.protocol import Page
-from chat.refusals import Refused
+from chat.refusals import ChatClosed, Refused
 from chat.visitor import Visit
 from operators import desk, queue
 from organizations import agents
@@ -731,7 +731,7 @@ def test_a_closed_chat_and_a_tool_that_is_gone_confirm_nothing(
         desk.decide(acme.operator, call.pk, True)
     assert caught.value.code == "tool_gone"
     desk.close(chat, acme.operator)
-    with pytest.raises(desk.ChatClosed):
+    with pytest.raises(ChatClosed):
         desk.decide(acme.operator, call.pk, False)
     assert server.asked == []
 
