@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import uuid
@@ -23,12 +22,10 @@ from hypothesis import settings as trying
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-import ai
 from ai.interface import Call, Usage
-from chat import assistant, visitor
+from chat import visitor
 from chat.accounting import accounts, ledger, usage
 from chat.accounting.accounts import Account, Price
-from chat.delivery.deltas import DeltaPipe
 from chat.models import Chat, ModelCall, Turn
 from organizations import agents, budgets, pricing
 from organizations.models import (
@@ -42,6 +39,7 @@ from organizations.models import (
 )
 from organizations.models.prices import cost
 from organizations.templatetags.money import money
+from tests import answering
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
 
@@ -481,16 +479,7 @@ def test_paid_search_is_booked_with_the_turn(
         organization=acme.organization, model="embed", input_price=1000, output_price=0
     )
     visitor.say(acme.visitor(), acme.visit, "Which colours are there?", uuid.uuid4())
-    turn = Turn.unscoped.get()
-
-    async def work() -> None:
-        pipe = DeltaPipe()
-        await assistant.answer(turn.pk, pipe)
-        await pipe.aclose()
-        await ai.close()
-
-    asyncio.run(work())
-    turn.refresh_from_db()
+    turn = answering.answer()
     calls = {call.purpose: call for call in ModelCall.unscoped.filter(turn=turn)}
     assert set(calls) == {"embedding", "answer"}
     # The local server counts a token a letter.
