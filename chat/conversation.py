@@ -194,9 +194,7 @@ def _store(message: Message, locked: Chat, answer_in: float | None) -> None:
     if answer_in is not None:
         statement = APPEND_AND_ASK
         values |= turns.values(locked, locked.seq, answer_in)
-    row = row_of(statement, values)
-    assert row
-    message.pk, message.timestamp, due = row
+    message.pk, message.timestamp, due = row_of(statement, values)
     message._state.adding, message._state.db = False, "default"
     if due:
         turns.dispatch_on_commit(due)

@@ -38,8 +38,8 @@ async def in_database(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -
     return await asyncio.get_running_loop().run_in_executor(_threads(), run)
 
 
-def row_of(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """The first row of a statement, which is parsed and planned once a connection.
+def row_of(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The first row of a statement, or an empty one; parsed and planned once a connection.
 
     For our own texts that never change: each stays with the server until its connection goes.
     """
@@ -47,5 +47,5 @@ def row_of(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...] | None:
     # Django's own cursor puts the values into the text, so that no two are the same.
     with connection.make_cursor(psycopg.Cursor(connection.connection)) as cursor:
         cursor.execute(statement, values)
-        row: tuple[Any, ...] | None = cursor.fetchone()
+        row: tuple[Any, ...] = cursor.fetchone() or ()
     return row

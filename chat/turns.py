@@ -85,9 +85,9 @@ def open_or_widen(chat: Chat, seq: int, delay: float) -> None:
     its old date, if it still waits. Once text was shown, nothing is done: the commit of that
     answer opens the next turn for what it did not cover.
     """
-    row = row_of(OPEN_OR_WIDEN, values(chat, seq, delay))
-    if row and row[0]:
-        dispatch_on_commit(row[0])
+    (due,) = row_of(OPEN_OR_WIDEN, values(chat, seq, delay))
+    if due:
+        dispatch_on_commit(due)
 
 
 def values(chat: Chat, seq: int, delay: float) -> dict[str, Any]:
@@ -171,17 +171,15 @@ def claim(turn_id: int) -> Claim | NotYet | None:
     One conditional UPDATE decides, by the database's clock, so a doubled task finds nothing.
     """
     token = uuid.uuid4()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM,
-            {
-                "turn": turn_id,
-                "token": token,
-                "lease": LEASE.total_seconds(),
-                "failures": MAX_FAILURES,
-            },
-        )
-        taken = cursor.fetchone()
+    taken = row_of(
+        CLAIM,
+        {
+            "turn": turn_id,
+            "token": token,
+            "lease": LEASE.total_seconds(),
+            "failures": MAX_FAILURES,
+        },
+    )
     if taken:
         attempt, queued = taken
         return Claim(turn_id, attempt, token, round(queued))
@@ -230,23 +228,22 @@ def show(claim: Claim, grounds: Grounds | None = None) -> bool:
     The grounds go into the receipt with it, so that they are there for an answer cut short.
     """
     grounds = grounds or Grounds()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SHOW,
-            {
-                "turn": claim.turn_id,
-                "attempt": claim.attempt,
-                "token": claim.token,
-                "lease": LEASE.total_seconds(),
-                "sources": orjson.dumps(grounds.sources).decode(),
-                "facts": orjson.dumps(grounds.facts).decode(),
-                "prompt_version": grounds.prompt_version,
-                "rewritten": grounds.rewritten,
-                "prompt_parts": orjson.dumps(grounds.prompt_parts).decode(),
-                "agent_version": grounds.agent_version,
-            },
-        )
-        return bool(cursor.rowcount)
+    shown = row_of(
+        SHOW,
+        {
+            "turn": claim.turn_id,
+            "attempt": claim.attempt,
+            "token": claim.token,
+            "lease": LEASE.total_seconds(),
+            "sources": orjson.dumps(grounds.sources).decode(),
+            "facts": orjson.dumps(grounds.facts).decode(),
+            "prompt_version": grounds.prompt_version,
+            "rewritten": grounds.rewritten,
+            "prompt_parts": orjson.dumps(grounds.prompt_parts).decode(),
+            "agent_version": grounds.agent_version,
+        },
+    )
+    return bool(shown)
 
 
 SHOW = """
@@ -258,6 +255,7 @@ SET shown_at = statement_timestamp(), prompt_version = %(prompt_version)s,
     lease_until = statement_timestamp() + %(lease)s * interval '1 second'
 WHERE id = %(turn)s AND status = 'running'
   AND attempt = %(attempt)s AND lease_token = %(token)s
+RETURNING id
 """
 
 

@@ -183,9 +183,7 @@ def _see(visitor: Visitor, visit: Visit, client_id: UUID, chat_id: UUID | None) 
         "widget": visit.widget.pk,
         "chat_id": chat_id,
     }
-    row = row_of(SEE, values | _place(visit))
-    assert row
-    before, rules, count, oldest, now, has_news, *chat = row
+    before, rules, count, oldest, now, has_news, *chat = row_of(SEE, values | _place(visit))
     return Seen(
         before=_line(visitor, before) if before else None,
         recent=limits.Recent(count, oldest, now),
