@@ -11,7 +11,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
@@ -297,8 +297,7 @@ def _chosen_chat(visitor: Visitor, visit: Visit, chat_id: UUID | None) -> Chat:
 
 def _remember_page(session_id: int, visit: Visit, title: str) -> None:
     """Keep where the visitor is; the first words name the session."""
-    with connection.cursor() as cursor:
-        cursor.execute(REMEMBER, _place(visit) | {"session": session_id, "title": title[:80]})
+    row_of(REMEMBER, _place(visit) | {"session": session_id, "title": title[:80]})
 
 
 def _place(visit: Visit) -> dict[str, Any]:
@@ -323,6 +322,7 @@ SET title = coalesce(nullif(title, ''), %(title)s),
     language = %(language)s,
     updated_at = statement_timestamp()
 WHERE id = %(session)s AND {HAS_NEWS}
+RETURNING id
 """  # noqa: S608  (as above)
 
 
