@@ -199,7 +199,8 @@ HAS_NEWS = """(
     OR title = '' OR language <> %(language)s
     OR page_url <> %(url)s OR page_title <> %(page_title)s OR page_context <> %(context)s::jsonb
 )"""
-# The sums are those of `limits.recent`; the line is looked for first, among all that was ever said.
+# The sums are those of `limits.recent`. Added to nothing, the organization leads to no reading of
+# all its messages, where the table is too young for PostgreSQL to know better: the sender does.
 SEE = f"""
 WITH own AS MATERIALIZED ({conversation.LOCK_OWN})
 SELECT said.*, own.id IS NULL OR EXISTS (
@@ -208,12 +209,12 @@ SELECT said.*, own.id IS NULL OR EXISTS (
 FROM (
     SELECT (
         SELECT id FROM chat_message
-        WHERE organization_id = %(organization)s AND sender = ANY(%(senders)s)
+        WHERE organization_id + 0 = %(organization)s AND sender = ANY(%(senders)s)
             AND client_id = %(client_id)s
         LIMIT 1
     ), {moderation.SETTINGS % "%(organization)s"}, count(*), min(timestamp), statement_timestamp()
     FROM chat_message
-    WHERE organization_id = %(organization)s AND sender = %(sender)s AND role = 'user'
+    WHERE organization_id + 0 = %(organization)s AND sender = %(sender)s AND role = 'user'
         AND timestamp > statement_timestamp() - %(window)s * interval '1 second'
 ) AS said LEFT JOIN own ON true
 """  # noqa: S608  (the pieces are our own)
