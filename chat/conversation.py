@@ -6,6 +6,7 @@ Verbs of all three actors call these inside their own transaction. A chat that i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from chat import calls, citations, handoffs, queue, snapshots, turns
+from chat.database import row_of
 from chat.delivery import events
 from chat.models import Chat, Handoff, Message, Mode, Session, ToolCall, Turn, Visitor
 from chat.protocol import (
@@ -56,13 +58,24 @@ def lock_own(visitor: Visitor, widget: Widget, chat_id: UUID) -> Chat | None:
 
     Who asks knows the people already: anything else of them is read only when it is asked for.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_OWN, [widget.organization_id, chat_id, visitor.pk, widget.pk])
-        row = cursor.fetchone()
-    if row is None:
-        return None
+    row = row_of(
+        LOCK_OWN,
+        {
+            "organization": widget.organization_id,
+            "chat_id": chat_id,
+            "visitor": visitor.pk,
+            "widget": widget.pk,
+        },
+    )
+    return own(row, visitor, widget) if row else None
+
+
+def own(row: Sequence[Any], visitor: Visitor, widget: Widget) -> Chat:
+    """What LOCK_OWN has given."""
     locked = Chat.from_db("default", CHAT_FIELDS, row)
-    session = Session.from_db("default", ["id", "organization_id"], [locked.session_id, row[1]])
+    session = Session.from_db(
+        "default", ["id", "organization_id"], [locked.session_id, widget.organization_id]
+    )
     session.organization = locked.organization = widget.organization
     session.widget, session.visitor, locked.session = widget, visitor, session
     return locked
@@ -79,7 +92,8 @@ CHAT_FIELDS = [
 LOCK_OWN = f"""
 SELECT {", ".join(f"c.{name}" for name in CHAT_FIELDS)}
 FROM chat_chat c JOIN chat_session s ON s.id = c.session_id
-WHERE c.organization_id = %s AND c.chat_id = %s AND s.visitor_id = %s AND s.widget_id = %s
+WHERE c.organization_id = %(organization)s AND c.chat_id = %(chat_id)s
+    AND s.visitor_id = %(visitor)s AND s.widget_id = %(widget)s
 FOR UPDATE OF c
 """  # noqa: S608  (the names are the model's own)
 
@@ -133,9 +147,13 @@ def append(
     content: str,
     sender: str,
     quietly: bool = False,
+    answer_in: float | None = None,
     **fields: Any,
 ) -> Message:
-    """Add a line with the next seq and tell both sides (unless `quietly`: the caller does)."""
+    """Add a line with the next seq and tell both sides (unless `quietly`: the caller does).
+
+    With `answer_in` the assistant has so many seconds to wait before it answers the line.
+    """
     locked.seq += 1
     locked.updated_at = timezone.now()
     if role == Message.Role.USER and not locked.name:
@@ -150,7 +168,7 @@ def append(
         sender=sender,
         **fields,
     )
-    _store(message, locked)
+    _store(message, locked, answer_in)
     if not quietly:
         body = snapshots.message_body(message, locked.session.widget)
         events.publish(
@@ -166,26 +184,41 @@ def append(
     return message
 
 
-def _store(message: Message, locked: Chat) -> None:
-    values = [
-        field.get_db_prep_save(getattr(message, field.attname), connection) for field in LINE_FIELDS
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(APPEND, [locked.seq, locked.updated_at, locked.name, locked.pk, *values])
-        message.pk, message.timestamp = cursor.fetchone()
+def _store(message: Message, locked: Chat, answer_in: float | None) -> None:
+    values = {
+        field.attname: field.get_db_prep_save(getattr(message, field.attname), connection)
+        for field in LINE_FIELDS
+    }
+    values |= {"head": locked.seq, "updated_at": locked.updated_at, "name": locked.name}
+    statement = APPEND
+    if answer_in is not None:
+        statement = APPEND_AND_ASK
+        values |= turns.values(locked, locked.seq, answer_in)
+    message.pk, message.timestamp, due = row_of(statement, values)
     message._state.adding, message._state.db = False, "default"
+    if due:
+        turns.dispatch_on_commit(due)
 
 
-# The chat's head and the line in one statement: no message has to pay for two.
+# The chat's head, the line and its turn in one statement: no message has to pay for three.
 LINE_FIELDS = [
     field for field in Message._meta.concrete_fields if field.name not in ("id", "timestamp")
 ]
-APPEND = f"""
-WITH counted AS (UPDATE chat_chat SET seq = %s, updated_at = %s, name = %s WHERE id = %s)
-INSERT INTO chat_message ({", ".join(field.attname for field in LINE_FIELDS)})
-VALUES ({", ".join("%s" for _field in LINE_FIELDS)})
-RETURNING id, timestamp
+STORED = f"""
+counted AS (
+    UPDATE chat_chat SET seq = %(head)s, updated_at = %(updated_at)s, name = %(name)s
+    WHERE id = %(chat_id)s
+), line AS (
+    INSERT INTO chat_message ({", ".join(field.attname for field in LINE_FIELDS)})
+    VALUES ({", ".join(f"%({field.attname})s" for field in LINE_FIELDS)})
+    RETURNING id, timestamp
+)
 """  # noqa: S608  (as above)
+APPEND = f"WITH {STORED} SELECT id, timestamp, NULL FROM line"  # noqa: S608
+APPEND_AND_ASK = f"""
+WITH {STORED}, {turns.OPENED_OR_WIDENED}
+SELECT id, timestamp, ARRAY(SELECT id FROM due) FROM line
+"""  # noqa: S608
 
 
 def change_mode(

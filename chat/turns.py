@@ -21,6 +21,7 @@ from kombu.exceptions import OperationalError
 from kombu.messaging import Producer
 from redis import RedisError
 
+from chat.database import row_of
 from chat.models import Chat, ChatResult, Turn
 
 log = logging.getLogger(__name__)
@@ -84,31 +85,32 @@ def open_or_widen(chat: Chat, seq: int, delay: float) -> None:
     its old date, if it still waits. Once text was shown, nothing is done: the commit of that
     answer opens the next turn for what it did not cover.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            OPEN_OR_WIDEN,
-            {
-                "organization": chat.organization_id,
-                "chat": chat.pk,
-                "from": chat.answered_seq + 1,
-                "upto": seq,
-                "epoch": chat.epoch,
-                "delay": delay,
-                "most": MAX_WIDENED,
-            },
-        )
-        due = [row[0] for row in cursor.fetchall()]
+    (due,) = row_of(OPEN_OR_WIDEN, values(chat, seq, delay))
     if due:
         dispatch_on_commit(due)
 
 
-# One statement for every message of a visitor. Only who holds the chat opens or ends its turn, but
-# workers claim and show it without: so it is held first, and looked at as it is then.
-OPEN_OR_WIDEN = """
-WITH held AS MATERIALIZED (
+def values(chat: Chat, seq: int, delay: float) -> dict[str, Any]:
+    """What OPENED_OR_WIDENED is given."""
+    return {
+        "organization_id": chat.organization_id,
+        "chat_id": chat.pk,
+        "from": chat.answered_seq + 1,
+        "upto": seq,
+        "epoch": chat.epoch,
+        "delay": delay,
+        "most": MAX_WIDENED,
+    }
+
+
+# One piece of a statement for every message of a visitor; `due` are the turns to be sent. Only who
+# holds the chat opens or ends its turn, but workers claim and show it without: so it is held first,
+# and looked at as it is then.
+OPENED_OR_WIDENED = """
+held AS MATERIALIZED (
     SELECT id, status, shown_at IS NULL AND widened < %(most)s AS is_wide_open
     FROM chat_turn
-    WHERE chat_id = %(chat)s AND status IN ('queued', 'running')
+    WHERE chat_id = %(chat_id)s AND status IN ('queued', 'running')
     FOR UPDATE
 ), widened AS (
     UPDATE chat_turn t
@@ -127,14 +129,16 @@ WITH held AS MATERIALIZED (
         due_at, dispatched_at, draft, sources, facts, prompt_version, model, timings, error,
         created_at
     )
-    SELECT %(organization)s, %(chat)s, %(from)s, %(upto)s, %(epoch)s, 'queued', 0, 0, 0,
+    SELECT %(organization_id)s, %(chat_id)s, %(from)s, %(upto)s, %(epoch)s, 'queued', 0, 0, 0,
         statement_timestamp() + %(delay)s * interval '1 second', statement_timestamp(),
         '', '[]', '[]', '', '', '{}', '', statement_timestamp()
     WHERE NOT EXISTS (SELECT FROM held)
     RETURNING id
+), due AS (
+    SELECT id FROM widened UNION ALL SELECT id FROM opened
 )
-SELECT id FROM widened UNION ALL SELECT id FROM opened
 """
+OPEN_OR_WIDEN = f"WITH {OPENED_OR_WIDENED} SELECT ARRAY(SELECT id FROM due)"  # noqa: S608  (our own)
 
 
 def open_anew(chat: Chat, former: Turn, seq: int) -> None:
@@ -167,17 +171,15 @@ def claim(turn_id: int) -> Claim | NotYet | None:
     One conditional UPDATE decides, by the database's clock, so a doubled task finds nothing.
     """
     token = uuid.uuid4()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM,
-            {
-                "turn": turn_id,
-                "token": token,
-                "lease": LEASE.total_seconds(),
-                "failures": MAX_FAILURES,
-            },
-        )
-        taken = cursor.fetchone()
+    taken = row_of(
+        CLAIM,
+        {
+            "turn": turn_id,
+            "token": token,
+            "lease": LEASE.total_seconds(),
+            "failures": MAX_FAILURES,
+        },
+    )
     if taken:
         attempt, queued = taken
         return Claim(turn_id, attempt, token, round(queued))
@@ -226,23 +228,22 @@ def show(claim: Claim, grounds: Grounds | None = None) -> bool:
     The grounds go into the receipt with it, so that they are there for an answer cut short.
     """
     grounds = grounds or Grounds()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SHOW,
-            {
-                "turn": claim.turn_id,
-                "attempt": claim.attempt,
-                "token": claim.token,
-                "lease": LEASE.total_seconds(),
-                "sources": orjson.dumps(grounds.sources).decode(),
-                "facts": orjson.dumps(grounds.facts).decode(),
-                "prompt_version": grounds.prompt_version,
-                "rewritten": grounds.rewritten,
-                "prompt_parts": orjson.dumps(grounds.prompt_parts).decode(),
-                "agent_version": grounds.agent_version,
-            },
-        )
-        return bool(cursor.rowcount)
+    shown = row_of(
+        SHOW,
+        {
+            "turn": claim.turn_id,
+            "attempt": claim.attempt,
+            "token": claim.token,
+            "lease": LEASE.total_seconds(),
+            "sources": orjson.dumps(grounds.sources).decode(),
+            "facts": orjson.dumps(grounds.facts).decode(),
+            "prompt_version": grounds.prompt_version,
+            "rewritten": grounds.rewritten,
+            "prompt_parts": orjson.dumps(grounds.prompt_parts).decode(),
+            "agent_version": grounds.agent_version,
+        },
+    )
+    return bool(shown)
 
 
 SHOW = """
@@ -254,6 +255,7 @@ SET shown_at = statement_timestamp(), prompt_version = %(prompt_version)s,
     lease_until = statement_timestamp() + %(lease)s * interval '1 second'
 WHERE id = %(turn)s AND status = 'running'
   AND attempt = %(attempt)s AND lease_token = %(token)s
+RETURNING id
 """
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
@@ -27,9 +28,9 @@ from chat import (
     offences,
     results,
     snapshots,
-    turns,
 )
 from chat.answering import memory
+from chat.database import row_of
 from chat.delivery import events
 from chat.models import (
     Chat,
@@ -114,15 +115,15 @@ def say(
         # One visitor speaks with one voice: tabs and sockets queue here, so that the limit is
         # exact, two tabs make one chat, and a resend meets the first send's row.
         muted_until = _hold(visitor)
-        before, recent, rules = _said(visitor, client_id)
-        if before:
+        seen = _see(visitor, visit, client_id, chat_id)
+        if before := seen.before:
             if (before.original or before.content) != text or before.role != Message.Role.USER:
                 raise ClientIdReused
             return before
-        offences.check(muted_until, recent.now)
-        _check_rate(recent)
-        verdict = offences.look_at(text, rules)
-        chat = _locked(visitor, visit, chat_id)
+        offences.check(muted_until, seen.recent.now)
+        _check_rate(seen.recent)
+        verdict = offences.look_at(text, seen.rules)
+        chat = seen.chat or _locked(visitor, visit, chat_id)
         if chat.mode == Mode.CLOSED:
             raise ChatClosed
         message = conversation.append(
@@ -132,62 +133,91 @@ def say(
             original=text if verdict.masked != text else "",
             sender=visitor.sender,
             client_id=client_id,
+            answer_in=visit.widget.agent.reply_delay if chat.mode == Mode.AI else None,
         )
-        _remember_page(chat.session_id, visit, title=verdict.masked)
-        if chat.mode == Mode.AI:
-            turns.open_or_widen(chat, message.seq, visit.widget.agent.reply_delay)
+        if seen.has_news:
+            _remember_page(chat.session_id, visit, title=verdict.masked)
         if verdict.is_offence:
-            offences.count(visitor, chat, verdict, rules, visit.language)
+            offences.count(visitor, chat, verdict, seen.rules, visit.language)
         return message
 
 
 def _hold(visitor: Visitor) -> datetime | None:
     """Hold the visitor until the transaction ends; until when they are muted, if they are."""
-    with connection.cursor() as cursor:
-        cursor.execute(HOLD, [visitor.organization_id, visitor.pk])
-        row = cursor.fetchone()
+    row = row_of(HOLD, {"organization": visitor.organization_id, "visitor": visitor.pk})
     return row[0] if row else None
 
 
 # Whatever depends on the hold is asked in a round trip of its own: it sees what was committed
 # while this one waited, by a clock that has gone on.
 HOLD = """
-SELECT muted_until FROM chat_visitor WHERE organization_id = %s AND id = %s FOR UPDATE
+SELECT muted_until FROM chat_visitor
+WHERE organization_id = %(organization)s AND id = %(visitor)s FOR UPDATE
 """
 
 
-def _said(
-    visitor: Visitor, client_id: UUID
-) -> tuple[Message | None, limits.Recent, moderation.Rules]:
-    """The line that this id of the visitor's has already, however old; their rate; the rules."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SAID,
-            {
-                "organization": visitor.organization_id,
-                "sender": visitor.sender,
-                "senders": [person.sender for person in identity.selves(visitor)],
-                "client_id": client_id,
-                "window": WINDOW.total_seconds(),
-            },
-        )
-        before, rules, *recent = cursor.fetchone()
-    line = _line(visitor, before) if before else None
-    return line, limits.Recent(*recent), moderation.rules_of(rules)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a held visitor's message meets.
+
+    `before` is the line that its id has already, however old; `chat` the one that it names, held,
+    and None where that is not theirs or none is named; `has_news` whether the session is to be
+    told where they are.
+    """
+
+    before: Message | None
+    recent: limits.Recent
+    rules: moderation.Rules
+    chat: Chat | None
+    has_news: bool
 
 
-# The sums are those of `limits.recent`.
-SAID = f"""
-SELECT (
-    SELECT id FROM chat_message
-    WHERE organization_id = %(organization)s AND sender = ANY(%(senders)s)
-        AND client_id = %(client_id)s
-    LIMIT 1
-), {moderation.SETTINGS % "%(organization)s"}, count(*), min(timestamp), statement_timestamp()
-FROM chat_message
-WHERE organization_id = %(organization)s AND sender = %(sender)s AND role = 'user'
-    AND timestamp > statement_timestamp() - %(window)s * interval '1 second'
-"""  # noqa: S608  (the piece is our own)
+def _see(visitor: Visitor, visit: Visit, client_id: UUID, chat_id: UUID | None) -> Seen:
+    values = {
+        "organization": visitor.organization_id,
+        "visitor": visitor.pk,
+        "sender": visitor.sender,
+        "senders": [person.sender for person in identity.selves(visitor)],
+        "client_id": client_id,
+        "window": WINDOW.total_seconds(),
+        "widget": visit.widget.pk,
+        "chat_id": chat_id,
+    }
+    before, rules, count, oldest, now, has_news, *chat = row_of(SEE, values | _place(visit))
+    return Seen(
+        before=_line(visitor, before) if before else None,
+        recent=limits.Recent(count, oldest, now),
+        rules=moderation.rules_of(rules),
+        chat=conversation.own(chat, visitor, visit.widget) if chat[0] else None,
+        has_news=has_news,
+    )
+
+
+# What the site does not say leaves the old.
+HAS_NEWS = """(
+    updated_at <= statement_timestamp() - %(fresh)s * interval '1 second'
+    OR title = '' OR language <> %(language)s
+    OR page_url <> %(url)s OR page_title <> %(page_title)s OR page_context <> %(context)s::jsonb
+)"""
+# The sums are those of `limits.recent`. Added to nothing, the organization leads to no reading of
+# all its messages, where the table is too young for PostgreSQL to know better: the sender does.
+SEE = f"""
+WITH own AS MATERIALIZED ({conversation.LOCK_OWN})
+SELECT said.*, own.id IS NULL OR EXISTS (
+    SELECT FROM chat_session WHERE id = own.session_id AND {HAS_NEWS}
+), own.*
+FROM (
+    SELECT (
+        SELECT id FROM chat_message
+        WHERE organization_id + 0 = %(organization)s AND sender = ANY(%(senders)s)
+            AND client_id = %(client_id)s
+        LIMIT 1
+    ), {moderation.SETTINGS % "%(organization)s"}, count(*), min(timestamp), statement_timestamp()
+    FROM chat_message
+    WHERE organization_id + 0 = %(organization)s AND sender = %(sender)s AND role = 'user'
+        AND timestamp > statement_timestamp() - %(window)s * interval '1 second'
+) AS said LEFT JOIN own ON true
+"""  # noqa: S608  (the pieces are our own)
 
 
 def _line(visitor: Visitor, pk: int) -> Message:
@@ -268,25 +298,23 @@ def _chosen_chat(visitor: Visitor, visit: Visit, chat_id: UUID | None) -> Chat:
 
 def _remember_page(session_id: int, visit: Visit, title: str) -> None:
     """Keep where the visitor is; the first words name the session."""
+    row_of(REMEMBER, _place(visit) | {"session": session_id, "title": title[:80]})
+
+
+def _place(visit: Visit) -> dict[str, Any]:
     page = visit.page
-    with connection.cursor() as cursor:
-        cursor.execute(
-            REMEMBER,
-            {
-                "session": session_id,
-                "title": title[:80],
-                "url": page.url or None,
-                "page_title": page.title or None,
-                "context": json.dumps(page.context) if page.context else None,
-                "language": visit.language,
-                "fresh": FRESH.total_seconds(),
-            },
-        )
+    return {
+        "url": page.url or None,
+        "page_title": page.title or None,
+        "context": json.dumps(page.context) if page.context else None,
+        "language": visit.language,
+        "fresh": FRESH.total_seconds(),
+    }
 
 
-# What the site does not say leaves the old; what says nothing new writes nothing. It reads no
-# other rows than the one it changes, so that it sees what another tab has just written there.
-REMEMBER = """
+# What says nothing new writes nothing. It reads no other rows than the one it changes, so that it
+# sees what another tab has just written there.
+REMEMBER = f"""
 UPDATE chat_session
 SET title = coalesce(nullif(title, ''), %(title)s),
     page_url = coalesce(%(url)s, page_url),
@@ -294,12 +322,9 @@ SET title = coalesce(nullif(title, ''), %(title)s),
     page_context = coalesce(%(context)s::jsonb, page_context),
     language = %(language)s,
     updated_at = statement_timestamp()
-WHERE id = %(session)s AND (
-    updated_at <= statement_timestamp() - %(fresh)s * interval '1 second'
-    OR title = '' OR language <> %(language)s
-    OR page_url <> %(url)s OR page_title <> %(page_title)s OR page_context <> %(context)s::jsonb
-)
-"""
+WHERE id = %(session)s AND {HAS_NEWS}
+RETURNING id
+"""  # noqa: S608  (as above)
 
 
 def look_at(chat: Chat, visit: Visit) -> None:
@@ -436,17 +461,17 @@ def leave_contact(
         raise BadEmail from None
     with transaction.atomic():
         muted_until = _hold(visitor)
-        before, recent, _rules = _said(visitor, client_id)
+        seen = _see(visitor, visit, client_id, None)
         requests = ContactRequest.objects
         own = requests.of(visitor.organization).filter(
             chat__session__visitor__in=identity.selves(visitor)
         )
-        if before:
+        if before := seen.before:
             first = own.filter(client_id=client_id, name=name, email=email, text=text).first()
             if first is None:
                 raise ClientIdReused
             return first, before
-        offences.check(muted_until, recent.now)
+        offences.check(muted_until, seen.recent.now)
         _check_rate(limits.recent(own, "created_at", WINDOW))
         chat = conversation.lock(_chosen_chat(visitor, visit, chat_id))
         if chat.mode == Mode.CLOSED:

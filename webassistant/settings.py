@@ -127,6 +127,8 @@ DATABASES["default"] |= {
     "CONN_MAX_AGE": 0,
     "OPTIONS": {
         **DATABASES["default"].get("OPTIONS", {}),
+        # From the first time on, for what asks for it (see `chat.database.row_of`).
+        "prepare_threshold": 0 if env.bool("PREPARED_STATEMENTS", default=True) else None,
         "pool": {
             "min_size": 1,
             "max_size": env.int("DATABASE_POOL_SIZE", default=16),

@@ -20,6 +20,7 @@ from django.utils import timezone
 from chat import handoffs, moderation, turns
 from chat.accounting import accounts
 from chat.answering import prompts
+from chat.database import row_of
 from chat.models import Chat, Session, ToolCall, Turn
 from organizations import agents, health
 from organizations.models import (
@@ -105,18 +106,16 @@ class Brief:
 
 def read(claim: turns.Claim) -> Brief | None:
     """The brief of a claimed turn; None when the turn is no longer the claimer's."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _statement(),
-            {
-                "turn": claim.turn_id,
-                "attempt": claim.attempt,
-                "token": claim.token,
-                "zone": timezone.get_default_timezone_name(),
-            },
-        )
-        row = cursor.fetchone()
-    if row is None:
+    row = row_of(
+        _statement(),
+        {
+            "turn": claim.turn_id,
+            "attempt": claim.attempt,
+            "token": claim.token,
+            "zone": timezone.get_default_timezone_name(),
+        },
+    )
+    if not row:
         return None
     values = iter(row)
     turn, chat, session, widget, agent, organization = (make(values) for make in _makers())

@@ -1,0 +1,52 @@
+"""The statements of every message: planned once a connection, and bound like all others."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.transaction import TransactionManagementError
+
+from chat.database import row_of
+from organizations.models import Organization
+
+pytestmark = pytest.mark.django_db
+
+BY_NAME = "SELECT id, name FROM organizations_organization WHERE slug = %(slug)s"
+TWICE = (
+    "INSERT INTO organizations_organization SELECT * FROM organizations_organization RETURNING id"
+)
+
+
+def prepared() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def test_a_statement_is_planned_once_for_all_its_values() -> None:
+    acme = Organization.objects.create(name="Acme", slug="acme")
+
+    assert row_of(BY_NAME, {"slug": "acme"}) == (acme.pk, "Acme")
+    assert row_of(BY_NAME, {"slug": "'; DROP TABLE chat_message; --"}) == ()
+
+    assert prepared().count(BY_NAME.replace("%(slug)s", "$1")) == 1
+
+
+def test_an_error_is_django_s_and_breaks_the_transaction() -> None:
+    Organization.objects.create(name="Acme", slug="acme")
+    with transaction.atomic():
+        with pytest.raises(IntegrityError):
+            row_of(TWICE, {})
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            row_of(BY_NAME, {"slug": "acme"})
+
+
+def test_nothing_is_kept_where_the_server_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    acme = Organization.objects.create(name="Acme", slug="acme")
+    monkeypatch.setattr(connection.connection, "prepare_threshold", None)
+    statement = f"{BY_NAME} AND true"
+
+    assert row_of(statement, {"slug": "acme"}) == (acme.pk, "Acme")
+
+    assert statement.replace("%(slug)s", "$1") not in prepared()
