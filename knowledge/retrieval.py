@@ -9,6 +9,7 @@ organization; the words by the rarest of them) and only these are scored.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -123,7 +124,9 @@ def search(
     the question's own alphabet does not tell; `trust` is how much the vectors decide (0 to 1), and
     is the embedder's own unless somebody measures the halves.
     """
-    question = question[:LONGEST_QUESTION].replace("\x00", " ")
+    # Written out first: one sign may stand for eighteen.
+    question = unicodedata.normalize("NFKC", question[:LONGEST_QUESTION])[:LONGEST_QUESTION]
+    question = question.replace("\x00", " ")
     shelves = agent.other_categories if agent else None
     asked = understand(organization.pk, question, agent.pk if agent else None, shelves)
     index = asked.index

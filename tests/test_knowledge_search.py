@@ -75,11 +75,30 @@ def test_known_word_is_left_as_it_is(acme: House) -> None:
     assert asked.understand(acme.organization.pk, "gift cards").text == "gift cards"
 
 
-@pytest.mark.parametrize("question", ["'", "a\\'b", ":*", "!&|()", "'; DROP TABLE x; --", "<->"])
+ODD = ("'", "a\\'b", ":*", "!&|()", "'; DROP TABLE x; --", "<->", "?!…", "🙂🙂", "@1", "%_")
+
+
+@pytest.mark.parametrize("question", ODD)
 def test_any_question_can_be_asked(acme: House, question: str) -> None:
     faq(acme, f"What is {question} here?")
     found(acme, question)
-    found(acme, f"What is {question} here?")
+    assert found(acme, f"What is {question} here?") == [f"What is {question} here?"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        *("", "\x00\x01\x1b[31m\x7f", "\u202eоплата\u200b", "dоstаvkа доcтaвка 配送 配達 שלום"),
+        *("a" * 8000, "слово " * 1300, "’" * 8000, "1 " * 4000, "👨\u200d" * 2000, "ﷺ" * 8000),
+    ],
+    ids=lambda question: ascii(question[:12]),
+)
+def test_question_of_anything_finds_nothing_and_breaks_nothing(acme: House, question: str) -> None:
+    faq(acme, "Do you have a kitchen?")
+    result = retrieval.search(acme.organization, question)
+    assert result.sources == ()
+    assert result.trace is not None
+    assert len(result.trace.asked.text) <= retrieval.LONGEST_QUESTION
 
 
 def test_words_are_counted_as_passages_come_and_go(acme: House, globex: House) -> None:
