@@ -31,6 +31,7 @@ class BuiltinEmbedder(Embedder):
     name = "builtin-3"
     dimensions = DIMENSIONS
     trust = 0.6
+    alone = 0.6
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector a text, of unit length; a text without words is all zeros but one."""

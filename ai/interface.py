@@ -188,6 +188,9 @@ class Embedder(ABC):
     dimensions: int
     # How much of a match its cosine decides, from 0 to 1; the words decide the rest.
     trust: float = 0.75
+    # What is left of that where something is asked for in one way only: of several ways together
+    # a weak embedder tells much more than of one.
+    alone: float = 1.0
 
     @abstractmethod
     def embed(self, texts: Sequence[str]) -> list[list[float]]:

@@ -27,7 +27,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Why:
-    """What a passage's score is made of; the three parts add up to it.
+    """What a passage's score is made of: three parts, less what others as good take from it.
 
     `wording` is the way to ask that is nearest by its vector, with its cosine; `is_used` tells
     whether the passage is among the sources, `is_wanted` whether it is in the question's language.
@@ -38,6 +38,7 @@ class Why:
     by_words: float
     by_vectors: float
     by_priority: float
+    by_rivals: float
     wording: str
     nearest: float
     together: float
@@ -55,7 +56,7 @@ def explain(organization: Organization, result: Result) -> list[Why]:
     whys = []
     for one in found:
         priority, together, wording, nearest, places = facts[one.passage_id]
-        by_words = (1 - trace.trust) * one.text_score
+        by_words = (1 - one.trust) * one.text_score
         by_priority = retrieval.PRIORITY * (priority - 5) / 5
         total = trace.asked.total or 1.0
         whys.append(
@@ -66,8 +67,9 @@ def explain(organization: Organization, result: Result) -> list[Why]:
                     for term, place in zip(trace.asked.terms, places, strict=True)
                 ),
                 by_words=by_words,
-                by_vectors=max(0.0, one.score - by_words - by_priority),
+                by_vectors=max(0.0, one.score + one.lost - by_words - by_priority),
                 by_priority=by_priority,
+                by_rivals=one.lost,
                 wording=wording or one.title,
                 nearest=max(nearest or together, together),
                 together=together,

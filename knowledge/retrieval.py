@@ -9,8 +9,9 @@ organization; the words by the rarest of them) and only these are scored.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -36,6 +37,9 @@ IN_ANSWER, IN_TEXT = 0.3, 0.8
 # What another word for it is worth.
 OTHER_WORD = 0.6
 PRIORITY = 0.01
+# A question like several entries is less surely one of theirs than a question like one. What the
+# scores have above the cut-off counts for less by this share of what so many rivals have there.
+RIVALS, RIVALRY = 2, 0.7
 OTHER_LANGUAGE = 0.85
 LONGEST_QUESTION = 1000
 # So many passages are taken by their vectors, and so many by their words.
@@ -55,7 +59,10 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True)
 class Found:
-    """A passage that answers, with scores from 0 to 1; `answer` is what to say word for word."""
+    """A passage that answers, with scores from 0 to 1; `answer` is what to say word for word.
+
+    `trust` is how much of its score the vectors decided, `lost` what it lost to its rivals.
+    """
 
     passage_id: int
     kind: str
@@ -71,6 +78,8 @@ class Found:
     # The ways to ask for it, and the words that belong to it; of an entry only.
     wordings: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
+    trust: float = 0.0
+    lost: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,6 @@ class Trace:
     asked: Asked
     vector: str
     language: str
-    trust: float
     cut_off: float
     doubt: Doubt | sameness.Difference | None
 
@@ -116,20 +124,22 @@ def search(
     the question's own alphabet does not tell; `trust` is how much the vectors decide (0 to 1), and
     is the embedder's own unless somebody measures the halves.
     """
-    question = question[:LONGEST_QUESTION].replace("\x00", " ")
+    # Written out first: one sign may stand for eighteen.
+    question = unicodedata.normalize("NFKC", question[:LONGEST_QUESTION])[:LONGEST_QUESTION]
+    question = question.replace("\x00", " ")
     shelves = agent.other_categories if agent else None
     asked = understand(organization.pk, question, agent.pk if agent else None, shelves)
     index = asked.index
     wanted = language_of(asked.text, language)
     embedder = upkeep.serving(index.embedder)
     vector = _text_of(embedder.embed([asked.text])[0])
-    weight = embedder.trust if trust is None else trust
     parameters: dict[str, Any] = {
         "organization": organization.pk,
         "embedder": embedder.name,
         "vector": vector,
         "floor": index.floor,
-        "trust": weight,
+        "trust": embedder.trust if trust is None else trust,
+        "alone": embedder.alone if trust is None else 1.0,
         "nearest": NEAREST,
         "language": wanted,
         "priority": PRIORITY,
@@ -158,13 +168,39 @@ def search(
         others = [one for one in found if one.language != wanted]
         hits = [one for one in others if one.score * OTHER_LANGUAGE >= cut_off]
     doubt = doubt_of(asked.text, hits)
+    share = rivalry(hits, cut_off)
+    below = [one for one in found if one not in hits]
+    sources, others = ([_lowered(one, cut_off, share) for one in some] for some in (hits, below))
     return Result(
-        sources=tuple(hits),
+        sources=tuple(sources),
         is_sure=doubt is None,
-        best=max((one.score for one in found), default=0.0),
-        below=tuple(one for one in found if one not in hits),
-        trace=Trace(asked, vector, wanted, weight, cut_off, doubt),
+        best=max((one.score for one in (*sources, *others)), default=0.0),
+        below=tuple(others),
+        trace=Trace(asked, vector, wanted, cut_off, doubt),
     )
+
+
+def rivalry(hits: Sequence[Found], cut_off: float) -> float:
+    """The share of what scores have above the cut-off that is lost to those as good as the first.
+
+    Less than all of it, so that whatever is found stays found, and in its order. Passages of one
+    text, and entries with one answer, are no rivals.
+    """
+    if not hits or hits[0].score <= cut_off:
+        return 0.0
+    seen, owners = {hits[0].answer}, {(hits[0].kind, hits[0].item_id)}
+    rivals: list[float] = []
+    for one in hits[1:]:
+        if one.answer not in seen and (one.kind, one.item_id) not in owners:
+            rivals.append(max(0.0, one.score - cut_off))
+        seen.add(one.answer)
+        owners.add((one.kind, one.item_id))
+    return RIVALRY * sum(rivals[:RIVALS]) / RIVALS / (hits[0].score - cut_off)
+
+
+def _lowered(one: Found, cut_off: float, share: float) -> Found:
+    lost = share * max(0.0, one.score - cut_off)
+    return replace(one, score=one.score - lost, lost=lost) if lost else one
 
 
 def cut_off_of(trust: float) -> float:
@@ -243,6 +279,7 @@ def _found(
     url: str,
     wordings: list[str],
     keywords: list[str],
+    trust: float,
 ) -> Found:
     owners = (("faq", faq), ("article", article), ("document", document), ("page", page))
     kind, item = next((kind, item) for kind, item in owners if item is not None)
@@ -260,6 +297,7 @@ def _found(
         text_score=float(words),
         wordings=tuple(wordings or ()),
         keywords=tuple(keywords or ()),
+        trust=float(trust),
     )
 
 
@@ -318,7 +356,8 @@ WITH asked AS MATERIALIZED (
                    ) / (1 - 0.608 / (p.wordings + 0.5))),
                    CASE WHEN p.search @@ terms.others THEN %(other_word)s ELSE 0 END
                )), 0) FROM terms
-           ) / %(total)s AS words
+           ) / %(total)s AS words,
+           %(trust)s * (1 - (1 - %(alone)s) / p.wordings) AS trust
     FROM candidates c
     CROSS JOIN LATERAL (
         -- Joined to nothing, the words are unpacked once, and not for every term.
@@ -326,8 +365,9 @@ WITH asked AS MATERIALIZED (
         FROM knowledge_passage WHERE id = c.id OFFSET 0
     ) AS p
 ), scored AS (
-    SELECT id, language = %(language)s AS is_wanted, words, greatest(nearest, all_) AS cosine,
-           (1 - %(trust)s) * words + %(trust)s * (
+    SELECT id, language = %(language)s AS is_wanted, words, trust,
+           greatest(nearest, all_) AS cosine,
+           (1 - trust) * words + trust * (
                %(nearest)s * greatest(0, greatest(nearest, all_) - %(floor)s)
                + (1 - %(nearest)s) * greatest(0, all_ - %(floor)s)
            ) / (1 - %(floor)s) + %(priority)s * (priority - 5) / 5.0 AS score
@@ -339,7 +379,8 @@ WITH asked AS MATERIALIZED (
 )
 SELECT best.id, p.language, least(1, greatest(0, best.score)), best.cosine, best.words,
        p.faq_id, p.article_id, p.document_id, p.page_id, p.heading, p.text,
-       coalesce(article.url, page.url, ''), faq.question || faq.phrasings, faq.keywords
+       coalesce(article.url, page.url, ''), faq.question || faq.phrasings, faq.keywords,
+       best.trust
 FROM best
 JOIN knowledge_passage p ON p.id = best.id
 LEFT JOIN knowledge_faqentry faq ON faq.id = p.faq_id

@@ -100,6 +100,15 @@ def test_words_that_tell_most_are_terms() -> None:
     assert found.entities == (("lantern", "term"), ("ticket", "term"))
 
 
+def test_words_of_counting_and_doing_are_no_terms() -> None:
+    texts = (
+        "Choose one of three days and send it within two hours.",
+        "Выберите один из трёх дней и напишите за несколько часов до поездки.",
+    )
+    found = [rules.read(Text("", text), lambda word: 1.0).entities for text in texts]
+    assert found == [(), (("поездки", "term"),)]
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [("Речной вокзал", "речного вокзала"), ("Northern Stars", "northern star"), ("«Сова»", "Сову")],

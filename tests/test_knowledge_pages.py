@@ -265,6 +265,7 @@ def test_trying_a_question_shows_what_is_found_and_said(acme: House) -> None:
         ("asked", ["pay"])
     ]
     why = row["why"]
+    assert why.by_rivals == 0
     assert why.by_words + why.by_vectors + why.by_priority == pytest.approx(row["found"].score)
     assert "The first one is a sure match" in page.text
     assert "<strong>card</strong>" in page.text

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 import ai
 from ai.interface import Embedder
-from knowledge import asked, entries, indexing, retrieval, tasks, upkeep
+from knowledge import asked, entries, explanations, indexing, retrieval, tasks, upkeep
 from knowledge.models import Category, FAQEntry, Passage, SearchIndex, Word
 from organizations.models import Organization
 from tests.conftest import House
@@ -75,11 +75,30 @@ def test_known_word_is_left_as_it_is(acme: House) -> None:
     assert asked.understand(acme.organization.pk, "gift cards").text == "gift cards"
 
 
-@pytest.mark.parametrize("question", ["'", "a\\'b", ":*", "!&|()", "'; DROP TABLE x; --", "<->"])
+ODD = ("'", "a\\'b", ":*", "!&|()", "'; DROP TABLE x; --", "<->", "?!…", "🙂🙂", "@1", "%_")
+
+
+@pytest.mark.parametrize("question", ODD)
 def test_any_question_can_be_asked(acme: House, question: str) -> None:
     faq(acme, f"What is {question} here?")
     found(acme, question)
-    found(acme, f"What is {question} here?")
+    assert found(acme, f"What is {question} here?") == [f"What is {question} here?"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        *("", "\x00\x01\x1b[31m\x7f", "\u202eоплата\u200b", "dоstаvkа доcтaвка 配送 配達 שלום"),
+        *("a" * 8000, "слово " * 1300, "’" * 8000, "1 " * 4000, "👨\u200d" * 2000, "ﷺ" * 8000),
+    ],
+    ids=lambda question: ascii(question[:12]),
+)
+def test_question_of_anything_finds_nothing_and_breaks_nothing(acme: House, question: str) -> None:
+    faq(acme, "Do you have a kitchen?")
+    result = retrieval.search(acme.organization, question)
+    assert result.sources == ()
+    assert result.trace is not None
+    assert len(result.trace.asked.text) <= retrieval.LONGEST_QUESTION
 
 
 def test_words_are_counted_as_passages_come_and_go(acme: House, globex: House) -> None:
@@ -96,6 +115,60 @@ def test_words_are_counted_as_passages_come_and_go(acme: House, globex: House) -
     first.delete()
     assert counts(acme)["includ"] == 1
     assert counts(globex)["lunch"] == 1
+
+
+# --- how surely -----------------------------------------------------------------------------------
+
+
+def rivals(house: House, *answers: str) -> retrieval.Result:
+    """What a question finds that is like three entries with these answers, and is none of them."""
+    for place, answer in zip(("Berlin", "Madrid", "Vienna"), answers, strict=True):
+        faq(house, f"Can I cancel my booked museum tour of {place}?", answer)
+    return retrieval.search(house.organization, "Can I pay for my booked museum tour by cheque?")
+
+
+def test_question_like_many_entries_is_less_surely_one_of_theirs(acme: House) -> None:
+    result = rivals(acme, "By noon.", "A day before.", "Never.")
+    cut_off = retrieval.cut_off_of(ai.embedder().trust)
+    assert len(result.sources) == 3, "whatever is good enough stays found"
+    assert all(one.lost > 0 and one.score > cut_off for one in result.sources)
+    scores = [one.score for one in result.sources]
+    assert scores == sorted(scores, reverse=True)
+    assert result.best == scores[0]
+    whys = explanations.explain(acme.organization, result)
+    for why in whys:
+        parts = why.by_words + why.by_vectors + why.by_priority - why.by_rivals
+        assert parts == pytest.approx(why.found.score)
+
+
+def test_entries_with_one_answer_are_no_rivals(acme: House) -> None:
+    result = rivals(acme, "By noon.", "By noon.", "By noon.")
+    assert len(result.sources) == 3
+    assert [one.lost for one in result.sources] == [0, 0, 0]
+
+
+def test_passages_of_one_text_are_no_rivals(acme: House) -> None:
+    parts = [f"# Refunds {n}\n\nA refund of the fare takes {n} days to arrive." for n in range(3)]
+    article = entries.create_article(
+        acme.organization, title="Refunds", body="\n\n".join(parts), language="en"
+    )
+    assert indexing.index("article", article.pk, article.content_hash)
+    result = retrieval.search(acme.organization, "When does a refund of the fare arrive?")
+    assert len(result.sources) == 3
+    assert {one.lost for one in result.sources} == {0}
+
+
+def test_vectors_decide_more_of_several_wordings(acme: House) -> None:
+    """One way to ask gives the built-in embedder little to go by."""
+    faq(acme, "Where can I park the car?")
+    faq(acme, "Where can I leave my car?", phrasings=["Is there a garage?", "A place to park?"])
+    trusts = {
+        len(one.wordings): one.trust
+        for one in retrieval.search(acme.organization, "Where do I park the car?").sources
+    }
+    embedder = ai.embedder()
+    assert trusts[1] == pytest.approx(embedder.trust * embedder.alone)
+    assert trusts[1] < trusts[3] < embedder.trust
 
 
 # --- what may be found ----------------------------------------------------------------------------

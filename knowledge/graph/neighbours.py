@@ -83,6 +83,8 @@ def _found(
         score=score,
         vector_score=0.0,
         text_score=0.0,
+        trust=0.0,
+        lost=0.0,
     )
 
 
