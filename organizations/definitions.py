@@ -95,6 +95,12 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
     ]
 
 
+def against_now(revision: ToolRevision) -> list[Difference]:
+    """What going back to a revision would change; the headers stay as they are."""
+    now = current(revision.tool)
+    return differences(now, {**revision.content, HEADERS: now[HEADERS]})
+
+
 def current(tool: Tool) -> Content:
     """The definition as it stands."""
     kept = tool.revisions.filter(number=tool.revision).first()

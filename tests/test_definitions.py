@@ -97,6 +97,8 @@ def test_older_definition_is_brought_back(acme: House, server: ToolServer, tool:
     assert "order.status" in shown.text
     asked = page(acme, kept(tool)[0], "restore")
     assert "Use revision 1 again" in asked.text
+    changes = [change.name for change in asked.context["changes"]]
+    assert changes == ["timeout", "keep"]
     assert Tool.unscoped.get(pk=tool.pk).revision == 2
     assert page(acme, kept(tool)[0], "restore", yes="yes").status_code == 302
     tool.refresh_from_db()

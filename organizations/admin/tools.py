@@ -131,8 +131,7 @@ class ToolRevisionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("against what is in use"))
     def against_now(self, revision: ToolRevision) -> SafeString:
         """What going back to it would change."""
-        now = definitions.current(revision.tool)
-        return _table(definitions.differences(now, revision.content))
+        return _table(definitions.against_now(revision))
 
     def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Who may change tools may go back."""
@@ -149,9 +148,7 @@ class ToolRevisionAdmin(ReadOnlyAdmin):
                 title=_("Use revision %(number)s again") % {"number": revision.number},
                 text=_("It becomes a new revision. The stored headers stay as they are."),
                 button=_("Use this again"),
-                changes=definitions.differences(
-                    definitions.current(revision.tool), revision.content
-                ),
+                changes=definitions.against_now(revision),
             )
         try:
             tool = definitions.restore(revision.tool, revision, access.member_of(request.user))
