@@ -16,8 +16,8 @@ from datetime import timedelta
 
 from celery import current_app
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Now
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 
@@ -27,7 +27,7 @@ from chat.database import in_database
 from chat.models import Chat, Handoff, Message, Mode, ToolCall
 from organizations import calling
 from organizations.calls import schemas
-from organizations.models import Member
+from organizations.models import Member, Tool
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +82,10 @@ async def run(call_id: int) -> None:
 
 def _take_up(call_id: int) -> ToolCall | None:
     """One conditional UPDATE decides who makes the call."""
+    # The tool may have become another since it was asked for: it is called as it is now.
+    now = Tool.unscoped.filter(pk=OuterRef("tool")).values("revision")
     taken = ToolCall.unscoped.filter(pk=call_id, status=Status.APPROVED).update(
-        status=Status.RUNNING, started_at=Now()
+        status=Status.RUNNING, started_at=Now(), revision=Coalesce(Subquery(now), F("revision"))
     )
     if not taken:
         return None

@@ -312,8 +312,14 @@ class VisitorConsumer(Socket):
 
     async def forget_memory(self, frame: protocol.ForgetMemory) -> None:
         self._visit()
-        if self.visitor:
-            await in_database(visitor.be_forgotten, self.visitor)
+        person = self.visitor
+        if person and frame.fact is not None:
+            await in_database(visitor.have_forgotten, person, frame.fact)
+            facts = await in_database(visitor.remembered, person)
+            self.send_event(protocol.Memory(facts=facts))
+            return
+        if person:
+            await in_database(visitor.be_forgotten, person)
         self.send_event(protocol.Memory(facts=[]))
 
     def heard(self, kind: str, frame: str) -> None:

@@ -271,4 +271,4 @@ def visitor_facts(chat: Chat) -> VisitorFacts:
 
 def memory_lines(facts: QuerySet[MemoryFact]) -> list[MemoryLine]:
     """What is remembered of a person, as it is shown."""
-    return [MemoryLine(text=fact.text, since=iso(fact.created_at)) for fact in facts]
+    return [MemoryLine(id=fact.pk, text=fact.text, since=iso(fact.created_at)) for fact in facts]

@@ -95,6 +95,8 @@ def widget_texts() -> dict[str, str]:
         ),
         "memory_empty": _("Nothing is remembered about you."),
         "memory_since": _("since {date}"),
+        "memory_forget_one": _("Forget"),
+        "memory_forget_this": _("Forget: {text}"),
         "memory_forget": _("Forget everything"),
         "memory_question": _("Forget everything about me?"),
         "memory_warning": _("It cannot be brought back. Your chats stay as they are."),

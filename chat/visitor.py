@@ -512,6 +512,12 @@ def be_forgotten(visitor: Visitor) -> None:
     memory.forget(Visitor.objects.of(visitor.organization).get(pk=visitor.pk))
 
 
+def have_forgotten(visitor: Visitor, fact: int) -> None:
+    """Have one thing forgotten that is remembered of the visitor; the rest stays."""
+    people = Visitor.objects.of(visitor.organization).select_related("customer")
+    memory.forget_one(people.get(pk=visitor.pk), fact)
+
+
 def become_customer(
     visitor: Visitor, *, username: str = "", email: str = "", phone: str = "", name: str = ""
 ) -> Customer:

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
@@ -31,6 +32,7 @@ def console(request: HttpRequest) -> HttpResponse:
             "language": get_language(),
             "max_text": MAX_TEXT,
             "sound": static("operators/request.wav"),
+            "memory": reverse("admin:chat_memoryfact_changelist"),
             "texts": console_texts(),
         },
     }

@@ -78,6 +78,8 @@ def console_texts() -> dict[str, str]:
         "first_visit": _("First visit"),
         "last_visit": _("Last visit"),
         "memory": _("What is remembered"),
+        "memory_mend": _("mend or delete"),
+        "memory_mend_this": _("Mend or delete: {text}"),
         "other_chats": _("Other chats"),
         "no_other_chats": _("This is the only chat."),
         "handled": _("Done"),

@@ -307,7 +307,8 @@ def _in_words(name: str, value: Any, names: _Names) -> str:
         )
     choices = dict(getattr(_field(name), "base_field", _field(name)).flatchoices)
     if isinstance(value, list):
-        return ", ".join(str(choices.get(one, one)) for one in value)
+        # A line each, so that only what was added or taken away is marked.
+        return "\n".join(str(choices.get(one, one)) for one in value)
     return str(choices.get(value, value))
 
 

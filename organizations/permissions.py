@@ -56,6 +56,7 @@ OWNER = OPERATOR | _grants(
     organizations__provider=ALL,
     organizations__moderation=KEEP,
     organizations__tool=ALL,
+    organizations__toolrevision=VIEW,
     organizations__contextprovider=ALL,
     organizations__modelprice=ALL,
     organizations__chattype=ALL,

@@ -66,6 +66,7 @@ from organizations.models import (
     Moderation,
     Provider,
     Tool,
+    ToolRevision,
     Widget,
 )
 from organizations.scoping import OrganizationOwned
@@ -105,6 +106,7 @@ def fill(house: House) -> Rows:
     # In the model's words and the people's, and in an address.
     site = f"https://{word}.example/"
     tool = add(Tool, name=word, label=word, description=word, url=site, keep=word)
+    add(ToolRevision, tool=tool, number=1, content={"url": site, "label": word})
     add(ContextProvider, name=word, agent=house.agent, url=site, words=[word])
 
     add(Moderation, blocked_words=[word], topics=[word])

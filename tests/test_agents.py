@@ -76,6 +76,14 @@ def test_new_agent_is_published_at_once(acme: House) -> None:
     assert agent.instructions == "Be kind."
 
 
+def test_form_of_a_new_agent_offers_every_reason_for_a_handoff(acme: House) -> None:
+    page = client_of(acme.owner).get(reverse("admin:organizations_agent_add"))
+    chosen = page.context["adminform"].form["handoff_on"].value()
+    assert chosen == list(Agent.HandoffOn.values)
+    assert "There are no tools yet" in page.text
+    assert "In USD. Empty: no limit." in page.text
+
+
 def test_what_is_saved_is_a_draft_until_it_is_published(acme: House) -> None:
     shelf = Category.unscoped.create(organization=acme.organization, name="Tours")
     change(acme, instructions="New\r\nwords.", temperature="0.9", categories=[shelf.pk])

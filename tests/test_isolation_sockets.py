@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from chat import protocol
 from chat.consumers import VisitorConsumer
 from chat.delivery import events
-from chat.models import Chat, ContactRequest, ToolCall
+from chat.models import Chat, ContactRequest, MemoryFact, ToolCall
 from operators.consumers import OperatorConsumer
 from organizations.models import ChatType, Member, User
 from tests.conftest import House
@@ -125,7 +125,7 @@ def test_visitor_cannot_touch_anothers_chat(
         "finish": {},
         "new_chat": {"client_id": uuid.uuid4(), "kind": rows["globex"][ChatType].slug},
         "get_memory": {},
-        "forget_memory": {},
+        "forget_memory": {"fact": rows["globex"][MemoryFact].pk},
     }
     assert frames.keys() | {"register"} == types_of(protocol.VisitorCommand)
     before = snapshot(globex)

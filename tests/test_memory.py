@@ -560,6 +560,44 @@ class TestSeen:
         run(scenario)
         assert not MemoryFact.unscoped.exists()
 
+    def test_visitor_has_one_thing_forgotten_and_the_rest_kept(
+        self, acme: House, globex: House
+    ) -> None:
+        theirs = keep(globex, globex.visitor(), "Comes by bus.")
+
+        async def scenario() -> None:
+            client = Client(VisitorConsumer.as_asgi(), "/ws/chat/")
+            await client.open()
+            await client.register(acme.widget.key)
+            await client.send("forget_memory", fact=theirs.pk)
+            assert (await client.expect("memory"))["facts"] == [], "of somebody unknown"
+            await client.send("message", client_id=uuid.uuid4(), text="Hello")
+            await client.expect("message_saved")
+            mine = Visitor.unscoped.select_related("organization").filter(
+                organization=acme.organization
+            )
+            person = await in_database(mine.get)
+            others = await in_database(keep, acme, await in_database(acme.visitor), "Likes tea.")
+            for text in ("Comes with two children.", "Wants vegetarian lunch."):
+                await in_database(keep, acme, person, text)
+            await client.send("get_memory")
+            newest, older = (await client.expect("memory"))["facts"]
+            for foreign in (theirs, others):
+                await client.send("forget_memory", fact=foreign.pk)
+                assert len((await client.expect("memory"))["facts"]) == 2
+            await client.send("forget_memory", fact=newest["id"])
+            assert (await client.expect("memory"))["facts"] == [older]
+            # Twice is once.
+            await client.send("forget_memory", fact=newest["id"])
+            assert (await client.expect("memory"))["facts"] == [older]
+            await client.send("forget_memory", fact=0)
+            assert (await client.expect("error"))["code"] == "bad_frame"
+            await client.close()
+
+        run(scenario)
+        left = set(MemoryFact.unscoped.values_list("text", flat=True))
+        assert left == {"Comes by bus.", "Likes tea.", "Comes with two children."}
+
     def test_widget_offers_it_where_the_agent_remembers(self, acme: House) -> None:
         for is_on in (False, True):
             acme.agent.remembers = is_on

@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from pytest_django import Settings
 
 import ai
@@ -29,10 +30,10 @@ from chat.protocol import Page
 from chat.refusals import ChatClosed, Refused
 from chat.visitor import Visit
 from operators import desk, queue
-from organizations import agents
-from organizations.models import ContextProvider, Provider, Tool
+from organizations import agents, definitions
+from organizations.models import ContextProvider, Provider, Tool, ToolRevision
 from tests.answering import answer
-from tests.conftest import House
+from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer, Play
 from tests.tool_server import INJECTION, ToolServer
 
@@ -530,6 +531,23 @@ def test_what_was_confirmed_is_done_once_and_told(
     assert "was confirmed and done" in system
     assert "B-17" in system
     assert queue.load(acme.organization).calls == []
+
+
+def test_each_call_names_the_definition_it_was_made_by(
+    acme: House, ask: Any, model: ScriptedModel, book: Tool, server: ToolServer, sent: list[int]
+) -> None:
+    chat, call = propose(ask, model)
+    assert call.revision == 1
+    # Changed after a person was asked: what is called is the tool as it is now.
+    book.description = "Books a table by the window."
+    definitions.save(book, acme.owner)
+    desk.decide(acme.operator, call.pk, True)
+    assert run(call).revision == 2
+    page = client_of(acme.owner).get(reverse("admin:chat_toolcall_change", args=[call.pk]))
+    kept = ToolRevision.objects.of(acme.organization).get(tool=book, number=2)
+    assert reverse("admin:organizations_toolrevision_change", args=[kept.pk]) in page.text
+    lines = client_of(acme.owner).get(reverse("admin:chat_chat_change", args=[chat.pk]))
+    assert "revision 2" in lines.text
 
 
 def test_without_a_model_the_result_is_told_too(

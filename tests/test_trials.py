@@ -30,8 +30,8 @@ from chat.models import (
 from chat.trials import candidates, cases, comparing, judging, receipts, replay, runs, tables
 from chat.trials.receipts import Receipt
 from knowledge.models import FAQEntry
-from organizations import agents
-from organizations.models import AgentVersion, Budget, Organization
+from organizations import agents, definitions
+from organizations.models import AgentVersion, Budget, Organization, Tool
 from tests.answering import answer
 from tests.conftest import House, client_of
 from tests.openai_server import OpenAIServer
@@ -528,6 +528,22 @@ def test_gate_asks_for_a_run_of_these_very_settings(acme: House, test_set: TestS
     add(test_set, "What is the weather on Venus?", outcome="unknown")
     assert "has changed since" in publish(acme)
     run_through(runs.begin(test_set, candidate, with_base=False))
+    assert "Version 2 answers now" in publish(acme)
+
+
+def test_gate_notices_a_tool_that_has_changed_since(acme: House, test_set: TestSet) -> None:
+    tool = Tool(organization=acme.organization, name="look", label="Look", url="https://a.example/")
+    definitions.save(tool, acme.owner)
+    add(test_set, "What is the weather on Mars?", outcome="unknown")
+    Gate.unscoped.create(organization=acme.organization, agent=acme.agent, test_set=test_set)
+    run = run_through(runs.begin(test_set, draft(acme, tools=[tool.pk]), with_base=False))
+    assert TestRun.unscoped.get(pk=run.pk).tools == {str(tool.pk): 1}
+    shown = client_of(acme.owner).get(reverse("admin:chat_testrun_change", args=[run.pk]))
+    assert "Look (revision 1)" in shown.text
+    tool.description = "Looks better."
+    definitions.save(tool, acme.owner)
+    assert "A tool of this agent has changed" in publish(acme)
+    run_through(runs.begin(test_set, draft(acme, tools=[tool.pk]), with_base=False))
     assert "Version 2 answers now" in publish(acme)
 
 

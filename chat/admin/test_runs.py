@@ -26,7 +26,7 @@ from chat.trials.cases import PIECES
 from chat.trials.comparing import BETTER, CHANGED, LABELS, SAME, WORSE, Compared
 from organizations import access
 from organizations.admin import ReadOnlyAdmin, ScopedAdmin
-from organizations.models import Organization
+from organizations.models import Organization, Tool
 
 PER_PAGE = 25
 ALL, FAILED = "all", "failed"
@@ -155,6 +155,7 @@ class TestRunAdmin(ReadOnlyAdmin):
             "may_act": may_act,
             "currency": run.organization.currency,
             "share": runs.share(run),
+            "tools": _tools(run),
             "limit": accounts.sentence(run.error) if run.status == TestRun.Status.LIMIT else "",
             "sums": comparing.sums(one.receipt for one in found),
             "base_sums": comparing.sums(bases) if bases else None,
@@ -220,6 +221,18 @@ def _rows(organization: Organization, found: list[Compared]) -> list[dict[str, A
         }
         for one in found
     ]
+
+
+def _tools(run: TestRun) -> str:
+    """The tools that were there to be called, each with its revision."""
+    noted = run.tools or {}
+    rows = Tool.objects.of(run.organization).filter(pk__in=noted).order_by("label")
+    labels = {str(row.pk): row.label for row in rows}
+    return ", ".join(
+        _("%(tool)s (revision %(number)s)")
+        % {"tool": labels.get(pk) or _("a deleted tool"), "number": number}
+        for pk, number in noted.items()
+    )
 
 
 def _titles(organization: Organization, found: list[Compared]) -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -10,6 +12,7 @@ from chat.admin.links import chat_link
 from chat.models import ToolCall
 from organizations import calling
 from organizations.admin import ReadOnlyAdmin
+from organizations.models import ToolRevision
 
 
 @admin.register(ToolCall)
@@ -29,7 +32,16 @@ class ToolCallAdmin(ReadOnlyAdmin):
             None,
             {
                 "fields": [
-                    *("name", "label", "dialogue", "turn", "arguments", "is_changing", "status"),
+                    *(
+                        "name",
+                        "label",
+                        "definition",
+                        "dialogue",
+                        "turn",
+                        "arguments",
+                        "is_changing",
+                        "status",
+                    ),
                     *("http_status", "trouble", "kept", "milliseconds"),
                 ]
             },
@@ -41,6 +53,19 @@ class ToolCallAdmin(ReadOnlyAdmin):
     def label_or_name(self, call: ToolCall) -> str:
         """The name for people, or the one that the model has made up."""
         return call.label or call.name
+
+    @admin.display(description=_("revision of the tool"))
+    def definition(self, call: ToolCall) -> SafeString:
+        """The way to the definition that it was made by."""
+        if call.revision is None:
+            return SafeString("—")
+        kept = ToolRevision.objects.of(call.organization).filter(
+            tool=call.tool_id, number=call.revision
+        )
+        if revision := kept.first():
+            address = reverse("admin:organizations_toolrevision_change", args=[revision.pk])
+            return format_html('<a class="row-link" href="{}">{}</a>', address, call.revision)
+        return format_html("{}", call.revision)
 
     @admin.display(description=_("chat"), ordering="chat")
     def dialogue(self, call: ToolCall) -> SafeString:

@@ -225,6 +225,15 @@ def forget(visitor: Visitor) -> int:
     return count
 
 
+def forget_one(visitor: Visitor, fact: int) -> bool:
+    """Forget one thing of the person for good, and keep the rest; False: it was not there.
+
+    The line that said it was looked through already, so it is not learned from there again.
+    """
+    count, _each = MemoryFact.of_person(visitor, visitor.customer).filter(pk=fact).delete()
+    return bool(count)
+
+
 def expire() -> int:
     """Delete what was kept long enough; how much."""
     count, _each = MemoryFact.unscoped.filter(expires_at__lte=Now()).delete()

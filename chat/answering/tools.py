@@ -180,6 +180,7 @@ class Toolbox:
             turn_id=self.turn.pk,
             attempt=claim.attempt,
             tool_id=tool.pk if tool else None,
+            revision=tool.revision if tool else None,
             name=use.name[:LONGEST_NAME],
             label=tool.label if tool else "",
             is_changing=tool.is_changing if tool else False,

@@ -44,6 +44,8 @@ class ToolCall(OrganizationOwned):
     tool = models.ForeignKey(
         Tool, models.SET_NULL, null=True, related_name="+", verbose_name=_("tool")
     )
+    # Of the tool's definition that the call was, or was to be, made by; none: there is no tool.
+    revision = models.PositiveIntegerField(_("revision of the tool"), null=True, blank=True)
     name = models.CharField(_("name"), max_length=100)
     label = models.CharField(_("name for people"), max_length=80, blank=True)
     arguments = models.JSONField(_("arguments"), default=dict)

@@ -218,6 +218,8 @@ class TestRun(OrganizationOwned):
     agent = models.ForeignKey(Agent, models.CASCADE, related_name="+", verbose_name=_("agent"))
     settings = models.JSONField()
     base = models.JSONField(null=True)
+    # The revisions of the tools that these settings name, by their ids; None: nobody noted them.
+    tools = models.JSONField(null=True, editable=False)
     is_draft = models.BooleanField(_("of the draft"))
     status = models.CharField(_("state"), max_length=9, choices=Status, default=Status.RUNNING)
     # Whose limit has stopped it.

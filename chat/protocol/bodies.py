@@ -177,6 +177,7 @@ class NoteBody(Frame):
 class MemoryLine(Frame):
     """Something that is remembered of a visitor."""
 
+    id: int
     text: str
     since: str
 

@@ -137,7 +137,10 @@ class GetMemory(Frame):
 
 
 class ForgetMemory(Frame):
+    """Has one remembered thing forgotten; without its id, all of them."""
+
     type: Literal["forget_memory"]
+    fact: int | None = Field(default=None, ge=1, le=2**63 - 1)
 
 
 class LeaveContact(Frame):

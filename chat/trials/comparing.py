@@ -21,6 +21,8 @@ LABELS = {
     CHANGED: _("Changed"),
     SAME: _("The same"),
 }
+# Below this likeness it is another answer: marking each word of both would tell nothing.
+ANOTHER = 0.25
 _ORDER = (WORSE, BETTER, CHANGED, SAME)
 # An answer is worth more than an honest "I don't know", and that more than none.
 _WORTH = {
@@ -44,7 +46,13 @@ class Compared:
     def sides(self) -> tuple[Pieces, Pieces]:
         """The former and the new answer, word by word."""
         before = self.base.text if self.base else ""
+        if before and self.receipt.text and self.likeness < ANOTHER:
+            return _plain(before), _plain(self.receipt.text)
         return Difference("answer", "", before, self.receipt.text).pieces()
+
+
+def _plain(text: str) -> Pieces:
+    return [(text, False)] if text else []
 
 
 def compared(results: Iterable[TestResult]) -> list[Compared]:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from chat.models import Gate, TestRun
 from chat.trials import runs
-from organizations import agents
+from organizations import agents, definitions
 from organizations.agents import Obstacle, Settings
 from organizations.models import Agent
 
@@ -21,7 +21,7 @@ def before_publishing(agent: Agent, settings: Settings) -> Obstacle | None:
     if gate is None:
         return None
     run = runs.of_agent(agent, gate.test_set)
-    sentence = _trouble(gate, run, settings)
+    sentence = _trouble(gate, run, agent, settings)
     if not sentence:
         return None
     if run is None:
@@ -31,7 +31,7 @@ def before_publishing(agent: Agent, settings: Settings) -> Obstacle | None:
     return Obstacle(sentence, address, gate.may_override)
 
 
-def _trouble(gate: Gate, run: TestRun | None, settings: Settings) -> str:
+def _trouble(gate: Gate, run: TestRun | None, agent: Agent, settings: Settings) -> str:
     named = {"set": gate.test_set.name, "least": gate.least}
     if run is None:
         return _(
@@ -41,6 +41,13 @@ def _trouble(gate: Gate, run: TestRun | None, settings: Settings) -> str:
         return _(
             "These settings are not those that were tested: run the test set “%(set)s” again."
         ) % (named)
+    if run.tools is not None and run.tools != definitions.noted(
+        agent.organization, settings.get("tools", [])
+    ):
+        return (
+            _("A tool of this agent has changed since the test: run the test set “%(set)s” again.")
+            % named
+        )
     if run.created_at < gate.test_set.changed_at:
         return _("The test set “%(set)s” has changed since it was run: run it again.") % named
     share = runs.share(run)

@@ -105,9 +105,10 @@ def count(receipt: Receipt, bill: Bill) -> None:
 
 
 def _call(row: ToolCall) -> str:
-    """A tool's call in a line: what was asked, and what it said."""
+    """A tool's call in a line: by which revision, what was asked, and what it said."""
     arguments = json.dumps(row.arguments, ensure_ascii=False)
-    return f"{row.name} {arguments} → {row.status} {row.error}".strip()
+    name = f"{row.name} ({row.revision})" if row.revision else row.name
+    return f"{name} {arguments} → {row.status} {row.error}".strip()
 
 
 # What has a place of its own in the receipt, or is no news to anybody.

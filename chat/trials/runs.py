@@ -27,7 +27,7 @@ from chat.trials import judging, receipts, rehearsal
 from chat.trials.candidates import Candidate
 from chat.trials.receipts import Receipt
 from knowledge import entries
-from organizations import agents
+from organizations import agents, definitions
 from organizations.models import Agent, Member
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ def enqueue(run: TestRun, results: Sequence[TestResult]) -> TestRun:
     """Store a run with its questions and tell the worker."""
     with transaction.atomic():
         run.total = len(results)
+        run.tools = definitions.noted(run.organization, run.settings.get("tools", []))
         run.touched_at = Now()
         run.save()
         for number, result in enumerate(results, start=1):

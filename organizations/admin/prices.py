@@ -48,6 +48,17 @@ class ModelPriceAdmin(ScopedAdmin):
     fields = ["provider", "model", "input_price", "cached_price", "output_price"]
     actions_list = ["take_from_provider"]
 
+    def get_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """A form that says whose money it is about."""
+        form = super().get_form(request, *args, **kwargs)
+        organization = self.organization_of(request)
+        for name in ("input_price", "output_price"):
+            if organization and name in form.base_fields:
+                form.base_fields[name].help_text = _("In %(currency)s.") % {
+                    "currency": organization.currency
+                }
+        return form
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Own rows with their providers."""
         return super().get_queryset(request).select_related("provider", "organization")
@@ -100,7 +111,8 @@ class ModelPriceAdmin(ScopedAdmin):
                 title=_("Take prices from a provider's list"),
                 text=_(
                     "Prices of the models that your agents use, as far as the provider names them: "
-                    "OpenRouter does, most others do not. They are in US dollars."
+                    "OpenRouter does, most others do not. They are in US dollars, and take the "
+                    "place of prices that you have typed for the same models."
                 ),
                 button=_("Take the prices"),
                 form=form,

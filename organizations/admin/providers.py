@@ -25,6 +25,7 @@ from organizations.forms import ProviderForm
 from organizations.models import Agent, ModelHealth, Provider
 
 CACHED_SECONDS = 600
+TROUBLE = (gettext_lazy("Trouble of late"), {"fields": ["trouble"]})
 hides_secrets = method_decorator(sensitive_post_parameters())
 
 
@@ -42,8 +43,9 @@ class ProviderAdmin(ScopedAdmin):
         (None, {"fields": ["name", "kind", "base_url", "key", "is_active"]}),
         (gettext_lazy("OpenRouter"), {"fields": ["site_url", "site_title"]}),
         (gettext_lazy("More"), {"fields": ["headers", "timeout", "silence"]}),
+        TROUBLE,
+        # The last, for its button stands below the form.
         (gettext_lazy("Test connection"), {"fields": ["model_to_try"]}),
-        (gettext_lazy("Trouble of late"), {"fields": ["trouble"]}),
     ]
     readonly_fields = ["trouble"]
 
@@ -57,6 +59,11 @@ class ProviderAdmin(ScopedAdmin):
         """Which models of it are left alone, or failed of late, and why."""
         rows = ModelHealth.objects.of(provider.organization).filter(provider=provider)
         return states(rows) if provider.pk else SafeString("—")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A provider that is not there yet has had no trouble."""
+        shown = super().get_fieldsets(request, obj)
+        return shown if obj else [one for one in shown if one is not TROUBLE]
 
     def store(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """With other settings its models are asked at once again."""

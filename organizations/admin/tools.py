@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from unfold.decorators import action
 
-from organizations import agents, calling
-from organizations.admin.scoped import ScopedAdmin
+from organizations import access, agents, calling, definitions
+from organizations.admin.scoped import ReadOnlyAdmin, ScopedAdmin
+from organizations.agents import Difference
 from organizations.forms.tools import ContextProviderForm, ToolForm, TryForm
-from organizations.models import Agent, ContextProvider, Tool
+from organizations.models import Agent, ContextProvider, Tool, ToolRevision
 
 hides_secrets = method_decorator(sensitive_post_parameters())
 
@@ -67,6 +74,18 @@ class ToolAdmin(CallAdmin):
         (_("Request"), {"fields": ["method", "url", "body", "headers", "timeout"]}),
         (_("Answer"), {"fields": ["keep", "max_kept"]}),
     ]
+    actions_detail = ["try_it", "revisions"]
+
+    def store(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Save it, and keep what it is now."""
+        definitions.save(obj, access.member_of(request.user))
+
+    @action(description=_("Revisions"), permissions=["view"], icon="history")
+    def revisions(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What the tool was before, who changed it, and when."""
+        tool = self.own_row(request, object_id)
+        address = reverse("admin:organizations_toolrevision_changelist")
+        return redirect(f"{address}?tool__id__exact={tool.pk}")
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What goes along; agents that name the tool hold it."""
@@ -79,6 +98,70 @@ class ToolAdmin(CallAdmin):
         ]
         held = [*held, *(f"{agent._meta.verbose_name}: {agent}" for agent in users)]
         return gone, counts, needed, list(dict.fromkeys(held))
+
+
+@admin.register(ToolRevision)
+class ToolRevisionAdmin(ReadOnlyAdmin):
+    """What a tool was, who changed it when, and the way back."""
+
+    list_display = ["number", "tool", "is_in_use", "created_at", "author"]
+    list_display_links = ["number"]
+    list_filter = ["tool"]
+    list_select_related = ["tool", "author__user"]
+    ordering = ["-created_at", "-pk"]
+    actions_detail = ["restore"]
+    fields = ["tool", "number", "created_at", "author", "changed", "against_now"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Own rows with what their pages name."""
+        return super().get_queryset(request).select_related("tool__organization", "author__user")
+
+    @admin.display(description=_("in use"), boolean=True)
+    def is_in_use(self, revision: ToolRevision) -> bool:
+        """Whether the tool is this now."""
+        return revision.tool.revision == revision.number
+
+    @admin.display(description=_("changed by it"))
+    def changed(self, revision: ToolRevision) -> SafeString:
+        """What differs from the revision before."""
+        before = revision.tool.revisions.filter(number__lt=revision.number).first()
+        return _table(definitions.differences(before.content if before else {}, revision.content))
+
+    @admin.display(description=_("against what is in use"))
+    def against_now(self, revision: ToolRevision) -> SafeString:
+        """What going back to it would change."""
+        return _table(definitions.against_now(revision))
+
+    def has_restore_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Who may change tools may go back."""
+        return request.user.has_perm("organizations.change_tool")
+
+    @action(description=_("Use this again"), permissions=["restore"], icon="restore")
+    def restore(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Bring the definition back, as a new revision."""
+        revision = self.own_row(request, object_id)
+        if request.method != "POST":
+            return self.ask(
+                request,
+                revision,
+                title=_("Use revision %(number)s again") % {"number": revision.number},
+                text=_("It becomes a new revision. The stored headers stay as they are."),
+                button=_("Use this again"),
+                changes=definitions.against_now(revision),
+            )
+        try:
+            tool = definitions.restore(revision.tool, revision, access.member_of(request.user))
+        except ValidationError as error:
+            messages.error(request, " ".join(error.messages))
+        else:
+            number = {"number": tool.revision}
+            messages.success(request, _("Revision %(number)s is in use now.") % number)
+        return redirect("admin:organizations_tool_change", revision.tool_id)
+
+
+def _table(changes: list[Difference]) -> SafeString:
+    return render_to_string("organizations/changes.html", {"changes": changes})
 
 
 @admin.register(ContextProvider)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -16,6 +17,9 @@ from unfold.widgets import (
 from organizations import agents
 from organizations.forms.fields import ByLanguageField, FallbacksField
 from organizations.models import Agent, Language, Provider, Tool
+from organizations.models.agents import default_handoff_on
+
+IN_MONEY = ("daily_cost_per_visitor", "daily_cost_per_ip", "daily_cost")
 
 
 class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -31,6 +35,8 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
     handoff_on = forms.MultipleChoiceField(
         label=_("Give the chat to people when"),
         choices=Agent.HandoffOn.choices,
+        # A field of our own does not take the column's default by itself.
+        initial=default_handoff_on,
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text=_("The button for a person works in any case."),
@@ -88,6 +94,17 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]
             (tool.pk, f"{tool.label} ({tool.name})")
             for tool in Tool.objects.of(organization).order_by("label")
         ]
+        if not fields["tools"].choices:
+            fields["tools"].help_text = format_html(
+                '{} <a class="row-link" href="{}">{}</a>',
+                _("There are no tools yet: requests to your systems that the model may make."),
+                reverse("admin:organizations_tool_add"),
+                _("Add a tool"),
+            )
+        for name in IN_MONEY:
+            fields[name].help_text = _("In %(currency)s. Empty: no limit.") % {
+                "currency": organization.currency
+            }
         rows = Provider.objects.of(organization).order_by("name").values_list("pk", "name")
         fields["fallbacks"].offer([("", _("The server's")), *rows], models_url)
         model = fields["model"].widget

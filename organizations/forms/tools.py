@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -23,10 +23,16 @@ from organizations.forms.fields import SecretChange, SecretField
 from organizations.forms.widgets import LinesField
 from organizations.models import ContextProvider, Tool
 from organizations.models.providers import parse_headers
-from organizations.models.tools import HTTPCall
+from organizations.models.tools import TOLD, HTTPCall, origin_of
 
 # These are the product's own to send with a tool's call; a key in any other header is welcome.
 OWN_HEADERS = {"idempotency-key"}
+
+
+EXAMPLE = (
+    '{"type": "object", "properties": {"number": {"type": "string", "description": "The order"}}, '
+    '"required": ["number"]}'
+)
 
 
 class JSONTextField(forms.JSONField):
@@ -54,7 +60,7 @@ class CallForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.stored_origin = _origin(self.instance.url) if self.instance.pk else ""
+        self.stored_origin = origin_of(self.instance.url) if self.instance.pk else ""
         widget: Any = self.fields["headers"].widget
         widget.stored = _stored(self.instance)
 
@@ -74,7 +80,7 @@ class CallForm(forms.ModelForm):  # type: ignore[type-arg]
         """After the row has its new address: stored headers do not go along to another host."""
         super()._post_clean()  # type: ignore[misc]
         change = self.cleaned_data.get("headers")
-        if not self.stored_origin or self.stored_origin == _origin(self.instance.url):
+        if not self.stored_origin or self.stored_origin == origin_of(self.instance.url):
             return
         if change and change.keeps and self.instance.sealed_headers:
             self.add_error(
@@ -110,6 +116,14 @@ class ToolForm(CallForm):
         }
         field_classes = {"parameters": JSONTextField, "body": JSONTextField}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["parameters"].help_text = format_html(
+            "{} <code>{}</code>",
+            _("A JSON schema of an object. Describe each argument for the model. For example:"),
+            EXAMPLE,
+        )
+
     def _post_clean(self) -> None:
         if "parameters" in self.errors:
             # What was typed is no JSON: nothing else is to be compared with what was there before.
@@ -121,7 +135,7 @@ class ContextProviderForm(CallForm):
     """Facts that are asked for before an answer."""
 
     words = LinesField(
-        label=ContextProvider._meta.get_field("words").verbose_name,
+        label=_("When the question has"),
         required=False,
         help_text=ContextProvider._meta.get_field("words").help_text,
     )
@@ -137,6 +151,14 @@ class ContextProviderForm(CallForm):
             "keep": _json_text(rows=3),
         }
         field_classes = {"body": JSONTextField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["url"].help_text = _(
+            "What is known may stand in the path and after = in the query: %(names)s, and "
+            "{page_…} with the name of a fact that the page tells."
+        ) % {"names": ", ".join(f"{{{name}}}" for name in TOLD)}
+        self.fields["body"].help_text = _('JSON such as {"text": "{question}"}, for POST.')
 
 
 class TryForm(forms.Form):
@@ -204,11 +226,6 @@ def _field(name: str, schema: Any, is_needed: bool) -> forms.Field:
     if kind == "string":
         return forms.CharField(max_length=4000, widget=UnfoldAdminTextInputWidget, **common)
     return forms.JSONField(widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), **common)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def _stored(described: HTTPCall) -> str:

@@ -10,7 +10,7 @@ from organizations.models.ordered import OrderedJSONField
 from organizations.models.people import Member, Organization, User
 from organizations.models.prices import ModelPrice
 from organizations.models.providers import Provider
-from organizations.models.tools import ContextProvider, Tool
+from organizations.models.tools import ContextProvider, Tool, ToolRevision
 from organizations.models.widgets import (
     TEXTS,
     Widget,
@@ -37,6 +37,7 @@ __all__ = [
     "Organization",
     "Provider",
     "Tool",
+    "ToolRevision",
     "User",
     "Widget",
     "default_handoff_on",

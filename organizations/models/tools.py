@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from organizations import sealing
 from organizations.calls import filling, keeping, schemas
 from organizations.models.agents import Agent
+from organizations.models.people import Member
 from organizations.models.providers import validate_address
 from organizations.scoping import OrganizationOwned
 
@@ -45,6 +47,12 @@ def validate_paths(value: str) -> None:
 def no_arguments() -> dict[str, Any]:
     """The schema of a tool that takes none."""
     return {**schemas.NOTHING, "properties": {}}
+
+
+def origin_of(url: str) -> str:
+    """Whom an address asks: what stored headers may be sent to."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 class Method(models.TextChoices):
@@ -185,6 +193,9 @@ class Tool(HTTPCall):
         validators=[MinValueValidator(0.2), MaxValueValidator(20)],
     )
 
+    # The number of the definition that stands here, see `organizations.definitions`.
+    revision = models.PositiveIntegerField(_("revision"), default=1, db_default=1, editable=False)
+
     class Meta:
         verbose_name = _("tool")
         verbose_name_plural = _("tools")
@@ -225,6 +236,35 @@ class Tool(HTTPCall):
                     )
                 }
             )
+
+
+class ToolRevision(OrganizationOwned):
+    """A tool's definition as it was after one saving; never changed, only added."""
+
+    tool = models.ForeignKey(Tool, models.CASCADE, related_name="revisions", verbose_name=_("tool"))
+    number = models.PositiveIntegerField(_("number"))
+    # The fields that the owner fills in, by name; no secret is among them.
+    content = models.JSONField(_("content"))
+    author = models.ForeignKey(
+        Member,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("author"),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("revision of a tool")
+        verbose_name_plural = _("revisions of tools")
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["tool", "number"], name="tool_revision_number_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool.label} · {self.number}"
 
 
 class ContextProvider(HTTPCall):

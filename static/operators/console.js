@@ -500,7 +500,7 @@ function drawChat() {
   if (visitor) {
     const decided = calls.filter((call) => !isOpen(call));
     const onUnmute = () => say({ type: OPERATOR_COMMANDS.UNMUTE, chat_id: current });
-    parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, calls: decided, onOpen: open, onUnmute }));
+    parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, memory: config.memory, calls: decided, onOpen: open, onUnmute }));
   }
 
   const [reply, note] = kind.children;

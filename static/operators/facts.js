@@ -5,11 +5,11 @@ import { callNode } from "./calls.js";
 
 /**
  * @param {any} visitor a VisitorFacts of the protocol
- * @param {{texts: Record<string, string>, language: string,
+ * @param {{texts: Record<string, string>, language: string, memory: string,
  *   calls: import("./calls.js").Call[], onOpen: (chatId: string) => void,
  *   onUnmute: () => void}} setting
  */
-export function factNodes(visitor, { texts, language, calls, onOpen, onUnmute }) {
+export function factNodes(visitor, { texts, language, memory, calls, onOpen, onUnmute }) {
   const clock = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const moment = (/** @type {string} */ value) => (value ? clock.format(new Date(value)) : "");
   const row = (/** @type {string} */ label, /** @type {string | Node} */ value) =>
@@ -49,7 +49,20 @@ export function factNodes(visitor, { texts, language, calls, onOpen, onUnmute })
       ? el(
           "ul",
           { class: "facts-memory" },
-          ...visitor.memory.map((/** @type {any} */ fact) => el("li", { title: moment(fact.since), text: fact.text })),
+          ...visitor.memory.map((/** @type {any} */ fact) =>
+            el(
+              "li",
+              { title: moment(fact.since) },
+              `${fact.text} `,
+              el("a", {
+                href: `${memory}${fact.id}/change/`,
+                target: "_blank",
+                rel: "noopener",
+                "aria-label": fill(texts.memory_mend_this, { text: fact.text }),
+                text: texts.memory_mend,
+              }),
+            ),
+          ),
         )
       : null,
     calls.length ? el("h3", { text: texts.calls_decided }) : null,

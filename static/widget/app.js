@@ -118,6 +118,7 @@ const view = openView(
       command({ type: VISITOR_COMMANDS.GET_MEMORY });
     },
     forgetMemory: () => command({ type: VISITOR_COMMANDS.FORGET_MEMORY }),
+    forgetFact: (/** @type {number} */ fact) => command({ type: VISITOR_COMMANDS.FORGET_MEMORY, fact }),
     reconnect() {
       change({ connection: "connecting", sentence: "" });
       socket?.restart();

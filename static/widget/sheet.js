@@ -71,7 +71,7 @@ export function openSheet(dialog, { texts, language, remembers, actions }, kinds
   /** What is remembered, or that it is nothing. */
   function remembered(/** @type {any[] | null} */ facts) {
     const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
-    const entries = (facts ?? []).map(({ text, since }) =>
+    const entries = (facts ?? []).map(({ id, text, since }) =>
       el(
         "li",
         {},
@@ -80,6 +80,14 @@ export function openSheet(dialog, { texts, language, remembers, actions }, kinds
           datetime: since,
           text: fill(texts.memory_since, { date: day.format(new Date(since)) }),
         }),
+        button(
+          texts.memory_forget_one,
+          () => {
+            isForgotten = entries.length === 1;
+            actions.forgetFact(id);
+          },
+          { class: "link", "aria-label": fill(texts.memory_forget_this, { text }) },
+        ),
       ),
     );
     const none = isForgotten ? texts.memory_forgotten : texts.memory_empty;

@@ -36,6 +36,7 @@ import { openSheet } from "./sheet.js";
  * @property {() => void} listChats
  * @property {() => void} readMemory
  * @property {() => void} forgetMemory
+ * @property {(fact: number) => void} forgetFact
  * @property {() => void} reconnect
  * @property {() => void} dismiss
  * @property {() => void} close

@@ -21,8 +21,9 @@ from chat.models import MemoryFact, Visitor
 from organizations.models import Agent
 Agent.unscoped.update(remembers=True)
 person = Visitor.unscoped.latest("pk")
-MemoryFact.unscoped.create(organization_id=person.organization_id, visitor=person,
-    text="Едет с двумя детьми.", expires_at=timezone.now() + timedelta(days=1))
+for text in ("Едет с двумя детьми.", "Не ест мяса."):
+    MemoryFact.unscoped.create(organization_id=person.organization_id, visitor=person,
+        text=text, expires_at=timezone.now() + timedelta(days=1))
 """
 
 
@@ -55,8 +56,11 @@ def test_citation_leads_to_its_source_and_memory_can_be_forgotten(
     frame.locator("#menu").press("Enter")
     frame.get_by_role("button", name="Что обо мне помнят").press("Enter")
     sheet = frame.get_by_role("dialog")
-    expect(sheet.locator(".remembered li")).to_contain_text("Едет с двумя детьми.")
+    expect(sheet.locator(".remembered li")).to_have_count(2)
     assert trouble(visitor) == []
+    sheet.get_by_role("button", name="Забыть: Не ест мяса.").press("Enter")
+    expect(sheet.locator(".remembered li")).to_have_count(1)
+    expect(sheet.locator(".remembered li")).to_contain_text("Едет с двумя детьми.")
     sheet.get_by_role("button", name="Забыть всё").press("Enter")
     expect(sheet).to_contain_text("Вернуть это будет нельзя")
     sheet.get_by_role("button", name="Забыть всё").press("Enter")
