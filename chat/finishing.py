@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -23,6 +24,7 @@ from ai.metering import listen
 from ai.texts import inert, language_name
 from chat import results, rules, turns
 from chat.accounting import accounts, bills
+from chat.answering import material, output
 from chat.database import in_database
 from chat.models import ChatResult, ModelCall
 from organizations import providers, schemas
@@ -69,6 +71,8 @@ class Job:
     model: ChatModel
     is_alone: bool
     request: ChatRequest
+    # What each text of the model goes through.
+    guard: Callable[[], output.Chain]
 
 
 async def make(result_id: int) -> None:
@@ -134,7 +138,8 @@ def prepare(claim: results.Claim, bill: bills.Bill) -> Job:
     chat = result.chat
     agent: Agent = chat.session.widget.agent
     agent.organization = chat.organization
-    first, others = providers.models_of(agent, providers.of(chat.organization))
+    owned = providers.of(chat.organization)
+    first, others = providers.models_of(agent, owned)
     model = ai.chat_model(first, others)
     with translation.override(chat.session.language):
         lines = rules.dialogue(chat, result.upto_seq)
@@ -150,7 +155,19 @@ def prepare(claim: results.Claim, bill: bills.Bill) -> Job:
         is_alone = bool(limit)
         if limit and not schemas.needs_no_model(result.schema):
             raise Unfit(f"limit_{limit}")
-    return Job(schema=result.schema, known=known, model=model, is_alone=is_alone, request=asked)
+    return Job(
+        schema=result.schema,
+        known=known,
+        model=model,
+        is_alone=is_alone,
+        request=asked,
+        guard=partial(
+            material.guarding,
+            [agent.instructions, result.instructions],
+            [*(text for _role, text in lines), *known.values()],
+            list(owned.values()),
+        ),
+    )
 
 
 def request(result: ChatResult, lines: list[tuple[str, str]], agent: Agent) -> ChatRequest:
@@ -222,10 +239,23 @@ def checked(said: str, job: Job) -> tuple[dict[str, Any], list[str]]:
     found = parsed(said)
     if found is None:
         return {}, ["the whole: is not a JSON object"]
-    data = rules.filled(schemas.fitted(found, job.schema), job.schema, job.known)
+    found = guarded(schemas.fitted(found, job.schema), job)
+    data = rules.filled(found, job.schema, job.known)
     if len(json.dumps(data, ensure_ascii=False)) > MOST_CHARACTERS:
         return data, [f"the whole: is longer than {MOST_CHARACTERS} characters"]
     return data, schemas.errors(data, job.schema)
+
+
+def guarded(data: Any, job: Job) -> Any:
+    """The same data, whose texts say nothing that an answer may not say."""
+    if isinstance(data, str):
+        guard = job.guard()
+        return (guard.feed(data) + guard.finish()).strip()
+    if isinstance(data, list):
+        return [guarded(one, job) for one in data]
+    if isinstance(data, dict):
+        return {name: guarded(one, job) for name, one in data.items()}
+    return data
 
 
 def parsed(said: str) -> dict[str, Any] | None:

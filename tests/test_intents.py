@@ -42,6 +42,30 @@ can you get me a supervisor|let me talk to your manager|please transfer me to a 
 operater please
 can i talk to an actual person about my booking|I would rather talk to a human|connect to agent
 real person
+Можно мне поговорить с кем-нибудь из сотрудников?|Есть кто живой?|Мне бы с человеком поговорить
+Позовите, пожалуйста, администратора|Хочу живого собеседника|Соедините с отделом продаж
+Переключите на специалиста поддержки|А можно с реальным человеком?
+Дайте номер менеджера, пусть перезвонит|Пусть мне позвонит менеджер|Перезвоните мне
+Свяжите с руководителем|Я хочу пожаловаться вашему начальнику|Мне нужна помощь живого человека
+Бот, позови оператора|Оператора позовите|Человека позови|Можете позвать менеджера?
+Не могли бы вы соединить меня с консультантом?|Хватит роботов, дайте человека
+Поговорить с оператором|Связаться с поддержкой|Как мне связаться с живым оператором|нужен админ
+позови админа|нужен менеджер срочно|Мне нужен специалист|Пригласите консультанта в чат
+Подключите, пожалуйста, оператора к чату|Передайте меня человеку|Переведите на живого оператора
+хочу к оператору|давайте оператора|оператор нужен|человек нужен|есть живые люди?
+тут есть живые люди|я хочу разговаривать только с человеком|с ботом говорить не буду
+позвоните мне|Could I talk to someone?|Can you get a human on the line?
+I need to speak with a representative|Please connect me with customer support
+Transfer me to a live agent|I'd rather speak to a real person
+Is there a real person I can talk to?|Let me talk to a manager|Put me through to someone
+Get me a human|I want a supervisor|Agent!|Human agent|Speak to agent|Representative please
+Can someone call me back?|Have someone call me|Please call me back|operator, please
+I need help from a real person|can a human help me?|no more bots, I want a person
+I want to speak to someone in charge|escalate this|Escalate to a human|hand me over to support
+talk to support|may I speak with an operator|can I have a human please|live chat with a person
+connect me with your team|I wish to talk to a staff member|get me someone who can help
+Is anyone there?|anybody there?|I don't want a bot|stop the bot, give me a person
+who can I talk to?|с кем можно поговорить?|С кем я могу связаться?
 """
 NOT = """
 does a person need a visa?|How much per person?|How many people fit in the bus?
@@ -76,6 +100,41 @@ Do you have a manager discount?
 позовите собаку|что говорят люди о туре?|менеджерам скидки есть?|человек-паук есть на празднике?
 подключена ли страховка?|можно с ребёнком?|людей много бывает?|что нужно человеку в поход?
 оператор связи МТС ловит?
+Сколько человек в группе?|Оператор тура кто?|Кто ваш туроператор?
+Сколько людей помещается в лодку?|На сколько человек рассчитан номер?|Скидка на человека?
+Цена с человека?|Какой оператор сотовой связи ловит у вас?|Какие специалисты работают в клинике?
+У вас работает менеджер по продажам?|Вакансия оператора ещё открыта?
+Я менеджер, мне нужен отчёт для директора|Как стать консультантом?|Сколько зарабатывает оператор?
+Мой менеджер сказал, что скидка 10%|Оператор вчера обещал перезвонить, какой был номер заказа?
+Нужен тур на одного человека|Хочу билет для человека с инвалидностью
+Можно прийти с человеком без билета?|Может ли один человек забронировать на группу?
+Есть ли гид, говорящий по-английски?|Хочу поговорить с мужем и потом забронировать
+Сколько сотрудников в компании?|Люди с детьми проходят бесплатно?|Подходит ли для пожилых людей?
+Для людей с аллергией есть меню?|Живая музыка будет?|Реальная цена какая?|Настоящий мёд?
+Обычный человек справится с маршрутом?|Нужен ли человеку паспорт?|Дайте скидку на двух человек
+Дай расписание|Мне нужен билет|Где находится администратор гостиницы?
+Чем занимается менеджер по туризму?|Курсы операторов ЧПУ есть?
+Требуется ли специальное образование?|Есть курс для операторов колл-центра?
+Программа подходит руководителям?|Обучаете ли сотрудников?
+Хочу научить сотрудников работать в Excel|Сколько операторов может работать в системе?
+Как добавить оператора в систему?|Как сменить менеджера в настройках?
+Хочу пригласить человека в гости, нужна виза?|How many people fit in the boat?
+How many people are in a group?|Who is the tour operator?|Is the price per person?
+Can a person bring a dog?|What does a travel agent charge?|Do agents get a discount?
+Are your agents certified?|How do I become an agent?|How do I add an operator to my account?
+Do you have a course for managers?|My manager told me there is a discount
+What is a human resources course?|Does the human body need salt?|Is it real leather?
+Is there live music?|Do you support people with disabilities?|Can people over 60 get a discount?
+I need a ticket for one person|I want to book for four people|I need a room for two people
+I want a tour for a group of people|Do I need to speak English?
+Can I talk to the guide during the tour?|Can I call you by phone?|Call of Duty, do you sell it?
+What is your support e-mail?|Is customer support included in the plan?|What are support hours?
+How many support agents can I add?|real estate agent course|How much does a consultant earn?
+Who is the manager of the hotel?|When does the manager work?|I need a manager account
+Can someone under 18 join?|Is someone meeting us at the airport?
+Someone told me it's free, is it?|I want to transfer to another group of people
+Can I bring someone with me?|Is anyone under 12 free?|Does anybody speak Russian there?
+Give me the names of people on the board
 """
 ANNOYED = """
 ты не понимаешь|вы меня не понимаете|ты тупой|тупой бот|бесполезный бот|это бред|я же спросил другое

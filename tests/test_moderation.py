@@ -48,6 +48,20 @@ fagot|spice|spicy|whole|where|kayak|hello there|can I pay by card?|e.g. a b c|U.
 36|36%|€36|36.6|36-38|6:36|8-800-555-36-36|+7 843 236-36-36|36 °C|20.03.2036|13666|сколько: 36?
 сколько стоит тур в Казань на двоих?|How much is the tour to Kazan for two?|пошёл дождь
 он пошёл в музей
+застрахуйте|застрахуй меня|потребительский|употребление|мандарин|мандариновый|Педро|Педрито
+педант|педагог|педагогика|ебонит|эбонит|Эбенезер|гребень|требовать|истребить|погребать|сгребать
+перегреб|жеребец|щебетать|лебеда|Лебедев|Глеб|хлеба|обеды|победитель|убеждать|дебаты|Ебиль
+колебания|ущербный|подстраховка|страховой|сухари|художества|Хуго|хук|хула|хулиган|неплохую|тихую
+Мохуа|духу|уху|слуху|пуху|бляха|гиблый|сук дерева|рассудок|досуг|сучковатый|сучить|мудрец|Мудров
+премудрый|гондола|гондольер|говор|говорун|Говоров|говяжий|уродство|народный|огородный|породы|Ирод
+Чмыхов|чмокать|дебит|кретон|скот|скотный двор|скотч|тварный|творог|дрочёна|дрочена|Penistone
+Cockermouth|Clitheroe|Lightwater|Arsenal|Dickinson|Hitchcock|cockroach|assess|classic|passage
+massive|cassette|Titanic|analytics|analyze|cumulative|circumcision|scum|therapist|rapeseed|grapes
+drape|shitake|mishit|Fukushima|Fuchs|niggardly|Nigeria|Niger|Dick Tracy|Moby-Dick|pussycat
+pussy willow|butt joint|hello|shell|hellebore|wankel|swank|Wanke|slutsk|Slutsky|whorl|bitumen
+Bitcoin|dyke|retardant|idiomatic|jerky|beef jerky|crass|Kassel|бутылка|херсон|Херсонес|херувим
+мандолина|мандрагора|писать|писатель|писк|список|трахея|страх|шлюз|шлюпка|курвиметр|лохматый
+Лох-Несс|жидкость|хохлома|негритянка
 """
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chat.answering import output, prompts
+from chat.answering import material, output, prompts, recitals
 from chat.answering.output import Addresses, Allowed, Chain, Filter, Words
+from tests.injections import DRESSES
 
 ALLOWED = Allowed.by(
     ["Book at https://acme.example/tours?id=7 (or call). Write to info@acme.example.", "/local"],
     hosts=["help.acme.example"],
 )
-RULES = output.recitals(prompts.RULES, output.RULES_IN_A_ROW)
+RULES = recitals.recitals(prompts.RULES, recitals.RULES_IN_A_ROW)
 
 
 def links() -> Filter:
@@ -23,7 +25,7 @@ def links() -> Filter:
 
 
 def words() -> Filter:
-    return Words(["казин*", "alpha bank", "globex"], RULES)
+    return Words(["казин*", "alpha bank", "globex"], [RULES])
 
 
 def both() -> Filter:
@@ -55,6 +57,10 @@ mailto:eve@evil.test|eve@evil.test|[x](mailto:eve@evil.test)|ｈｔｔｐ：／�
 тут http://evil.test/?имя=тайна
 http:/evil.test/x|http:\\\\\\\\evil.test|https:evil.test/x?y|злой.рф/путь|[x](evil.test)
 xn--evil.test/q
+evil.museum/path?x=1|evil.finance/x|evil.agency?d=1|evil.world:8443|evil.zip/a|evil․test/x|hxxps://evil.test
+https://acme.example%2eevil.test/|https://acme.example\\\\@evil.test|https://аcme.example/evil
+[x](java&Tab;script:evil)|[x](mailto:info@acme.example?bcc=eve@evil.test)|`https://evil.test/?d=1`
+[x](tel:+7;phone-context=evil.test)|[x](../evil)|http://2130706433/evil|ws://evil.test/x
 """
 GOOD = """
 Book at https://acme.example/tours?id=7.|[Book](https://acme.example/tours?id=7)
@@ -64,9 +70,81 @@ See info@acme.example
 It costs 10.50 and/or 20.|и т. д. и т.п.|main.py, config.yaml, Node.js|[1] and [2].|a [note] here
 10:30–12:00|Цена: 2 900 ₽|**bold** _it_ `code`|- one\\n- two|1) a\\n2) b|| a | b |\\n|---|---|
 [call](tel:+78432000000)
+Node.js/Express, main.py/test and и т.д./и т.п.|в 9.30/10.30|A.B/C|кв.м/чел
 https://www.acme.example/tours?id=7|**https://acme.example/tours?id=7**|Wow! Great!|a!b|2 < 3 > 1
 x[0]|[ ]|[x
 """
+
+
+# What assistants of shops, schools and offices say every day.
+EVERYDAY = """
+Тур стоит 2 900 ₽ с человека, дети до 7 лет бесплатно.
+Застрахуйте поездку: потребитель вправе вернуть 100 % цены.
+Педро хлебает суп из мандаринов в Дубае, а Лебедев колеблется.
+Позвоните нам: +7 (843) 236-36-36 или 8-800-555-35-35.
+Напишите на info@acme.example, ответим за 2 часа.
+Документация: [по ссылке](https://acme.example/tours?id=7).
+Наш адрес: ул. Баумана, д. 5, кв. 12, Казань, 420111.
+Заказ № 4471 отправлен 12.03.2026 в 14:30.
+Скидка 15% действует с 1 по 31 мая; НДС 20% включён.
+Вот команда: `pip install acme==1.2.3`, затем `python main.py --port 8080`.
+```python
+for i in range(10):
+    print(i, "hello")
+```
+Код ответа 404 значит «не найдено», 500 — сбой.
+Размеры: 10 × 20 × 30 см, вес 1.5 кг.
+IBAN и БИК указаны в договоре п. 3.2.1.
+Цвет #ff8800, шрифт 12pt, отступ 16px.
+UUID заказа: 123e4567-e89b-12d3-a456-426614174000.
+Хеш файла: d41d8cd98f00b204e9800998ecf8427e.
+Версия 2.10.3 вышла вчера; см. CHANGELOG.md.
+И т. д., и т. п., т. е. как обычно.
+Мы работаем пн–пт 9:00–18:00, сб 10:00–15:00.
+Курс: 1 USD = 92.5 RUB, 1 EUR = 100.1 RUB.
+Температура −5…+3 °C, ветер 3–5 м/с.
+Смайлик 🙂 и семья 👨‍👩‍👧 и флаг 🇷🇺.
+Татарча: рәхмәт, исәнмесез, сәлам.
+«Идиот» Достоевского есть в библиотеке.
+Scunthorpe, Essex, Sussex and Dickens are fine.
+The class assessed the cocktail glass; Hancock passed.
+It costs $49.99 (about €45) per person, and $0 for kids under 7.
+Call +44 20 7946 0958 or write to info@acme.example.
+Read [the docs](https://acme.example/tours?id=7), section 2.1.
+Book at https://acme.example/tours?id=7 today!
+Use Ctrl+C, then run `npm start` and open port 3000.
+The order AB-12345 ships on 2026-03-12 at 14:30.
+Set `max_tokens` to 1024 and `temperature` to 0.7.
+Yes/no, and/or, either/or, he/she: all fine.
+1. First step
+2. Second step
+3. Third step
+| a | b |
+|---|---|
+| 10 | 20 |
+Node.js and Vue.js are supported.
+Fig. 1, e.g. i.e. etc. U.S.A. a.m. p.m.
+See file report.final.docx or main.py and config.yaml.
+10 20 30 40 50 60 70 80 90 100
+89 111 117 32 97 and 4 8 15 16 23 42
+Delivery takes two days. It is free from 50 euros on.
+I do not know that. Shall I ask a person to help?
+I cannot say what the facts are; ask a person, and never invent prices.
+Passwords are reset on the page “Forgot password”.
+Пароль можно сбросить на странице входа; код придёт в СМС.
+Never share your PIN with anybody, says the bank.
+Promo code SUMMER25 gives 10% off.
+Поставщик в Казани поменялся, доставка два дня.
+The supplier in Kazan changed; there was an autumn sale.
+مرحبا، كيف يمكنني المساعدة؟
+A B C D E F, x = y + z, a_b_c, 50/50.
+internationalization, electroencephalography, antidisestablishmentarianism
+"""
+INSTRUCTIONS = (
+    "You are the assistant of a shop. The staff password is swordfish. Our codeword is "
+    "MARMALADE-4471; never tell it. Say that delivery takes two days. Не называй никому скидку "
+    "ПАРТНЁР-30. Звоните: +7 (843) 236-36-36, код SUMMER25 даёт 10 %."
+)
 
 
 def rows(table: str) -> list[str]:
@@ -86,6 +164,66 @@ def test_an_address_from_nowhere_is_taken_out(text: str) -> None:
 @pytest.mark.parametrize("text", rows(GOOD))
 def test_what_the_grounds_name_stays_word_for_word(text: str) -> None:
     assert whole(both, text) == text
+
+
+def owned() -> Filter:
+    secrets = recitals.codes(material.secrets([INSTRUCTIONS], [], []))
+    return Chain(links(), Words((), material.recited([INSTRUCTIONS]), secrets))
+
+
+@pytest.mark.parametrize("text", EVERYDAY.strip().splitlines())
+def test_everyday_words_stay_word_for_word(text: str) -> None:
+    assert whole(owned, text) == text
+
+
+def test_everyday_words_stay_together_too() -> None:
+    assert whole(owned, EVERYDAY) == EVERYDAY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The password is swordfish.",
+        "It is MARMALADE-4471.",
+        "marmalade 4471",
+        "M A R M A L A D E 4 4 7 1",
+        "партнёр-30",
+        "Партнер 30, скажите так",
+    ],
+)
+def test_what_the_owner_calls_secret_is_not_said(text: str) -> None:
+    shown = whole(owned, f"Well: {text} and so on")
+    assert not {"swordfish", "4471", "30"} & set(re.findall(r"[a-z]{9}|\d+", shown.lower()))
+    assert "4 4 7 1" not in shown
+    assert shown.startswith("Well: ")
+
+
+def test_what_the_owner_tells_of_is_said() -> None:
+    text = "Delivery takes two days. SUMMER25 gives 10 %, call +7 (843) 236-36-36."
+    assert whole(owned, text) == text
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "We never share your data with third parties, see policy P-12345.",
+        "We do not give refunds after 14 days of purchase of ITEM-77.",
+        "Внутренний двор открыт с 9:00, вход B12-345 со стороны улицы Баумана.",
+        "Служебный вход закрыт, а пароль меняют на странице входа в кабинет.",
+        "Passwords are reset on the sign-in page, in two clicks or three.",
+        "Our pink tea PT-5000 costs 500 roubles a box, never more than that.",
+    ],
+)
+def test_a_policy_is_no_secret(policy: str) -> None:
+    assert not recitals.secrets_of(policy).sentences
+    assert not recitals.secrets_of(policy).codes
+
+
+@pytest.mark.parametrize("dress", DRESSES)
+def test_no_disguise_hides_what_is_not_to_be_said(dress: str) -> None:
+    """The ways are those of `tests.injections`, which take the whole way through the product."""
+    secret = DRESSES[dress]("MARMALADE-4471")
+    assert secret not in whole(owned, f"Well: {secret} so on")
 
 
 def test_the_words_of_a_link_stay() -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -22,6 +21,8 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from chat import moderation
+from chat.answering import recitals
+from chat.answering.recitals import Group, Reader, Recital
 
 # What is shown instead of what was taken out.
 GAP = "…"
@@ -58,6 +59,7 @@ class Chain:
 
     def feed(self, text: str) -> str:
         """Through each in turn."""
+        text = _STEERING.sub("", text)
         for one in self._filters:
             text = one.feed(text)
         return text
@@ -77,6 +79,8 @@ _TLDS = (
     "|club|club|pro|dev|me|co|cc|tv|link|click|space|website|page|live|fun|icu|uk|us|eu|de|fr|ua"
     "|by|kz|cn|in|to|ly|gg|gl|example|test|local|internal|invalid|onion|рф|рус|онлайн|сайт|москва"
 )
+# What stands before a slash and ends so is a file or a framework, and no host.
+_FILES = "js|ts|py|md|txt|csv|pdf|docx?|xlsx?|html?|css|json|ya?ml|toml|ini|xml|sql|php|net"
 _BEHIND = r"[^\s<>\"'«»`|\]\[]"
 _ADDRESS = re.compile(
     rf"""
@@ -85,6 +89,8 @@ _ADDRESS = re.compile(
     | (?<![a-z0-9])(?:javascript|vbscript|data|file|blob|intent|mailto|sms):{_BEHIND}+
     | (?<![\w+\-])[\w.+\-]{{1,64}}@[\w\-]+(?:\.[\w\-]+)+                      # a mailbox
     | (?<![\w\-])(?:[\w\-]{{1,63}}\.){{1,6}}(?:{_TLDS})(?![\w\-])(?:[:/?\#\\]{_BEHIND}*)?
+    | (?<![\w\-])(?:[\w\-]{{1,63}}\.){{1,6}}(?!(?:{_FILES})\b)[^\W\d_]{{2,24}}
+      (?::\d{{2,5}}(?!\d)|/[\w%]|\?[\w%\-]+=){_BEHIND}*               # any other, with more behind
     | (?<![\w.])(?:\d{{1,3}}\.){{3}}\d{{1,3}}[:/?\#]{_BEHIND}*
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -94,6 +100,10 @@ _KEY = re.compile(
     r"|\bgh[pousr]_\w{20,}|\bxox[abprs]-[\w\-]{8,}|\beyJ[\w\-]{8,}\.[\w\-]{4,}[\w.\-]*"
 )
 _HINT = re.compile(r"[:/\\.@&%\-_=]|[^\x00-\x7fа-яёА-ЯЁ]|gAAAA|AKIA")
+# What steers a terminal or the order of letters, or is seen by machines alone.
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
 _HIDDEN = re.compile(
     "[\u00ad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff]"
 )
@@ -280,49 +290,7 @@ def _host(address: str) -> str:
 
 # --- words ------------------------------------------------------------------------------------
 
-# So many words in a row of the rules are no chance; so many of the instructions no good answer.
-RULES_IN_A_ROW = 8
-INSTRUCTIONS_IN_A_ROW = 25
-# Fewer words than this of what must not be recited hold nothing back.
-SUSPICIOUS = 3
 _TOKEN = re.compile(r"\s+|\S+")
-
-
-@dataclass(frozen=True)
-class Recital:
-    """Words in a row that are not to be said, from `most` of them on."""
-
-    words: tuple[str, ...]
-    most: int
-    # From so many on they are held back until it is known.
-    suspicious: int
-
-
-@lru_cache(maxsize=256)
-def recitals(text: str, most: int) -> tuple[Recital, ...]:
-    """A text that is not to be recited; what is filled in (`{name}`) is anybody's."""
-    parts = (tuple(_said(part)) for part in re.split(r"\{\w*\}", text))
-    return tuple(Recital(part, most, SUSPICIOUS) for part in parts if len(part) >= most)
-
-
-def phrases(listed: Iterable[str]) -> list[Recital]:
-    """The owner's phrases of several words; single ones are masked as words."""
-    found = (tuple(_said(name)) for name in listed)
-    return [Recital(words, len(words), 1) for words in found if len(words) > 1]
-
-
-def _said(text: str) -> list[str]:
-    return re.findall(r"\w+", text.casefold().replace("ё", "е"))
-
-
-@dataclass
-class _Match:
-    """A recital that is being followed: where it stands, and the token that began it."""
-
-    recital: Recital
-    at: int
-    start: int
-    count: int = 1
 
 
 @dataclass
@@ -332,23 +300,35 @@ class _Token:
 
 
 class Words:
-    """Masks insults and the owner's words, and drops what is recited."""
+    """Masks insults and the owner's words, and drops what is recited.
 
-    def __init__(self, listed: Sequence[str] = (), forbidden: Sequence[Recital] = ()) -> None:
-        self._listed = tuple(name for name in listed if len(_said(name)) == 1)
-        self._starts: dict[str, list[tuple[Recital, int]]] = defaultdict(list)
-        for recital in [*forbidden, *phrases(listed)]:
-            for at in range(len(recital.words) - recital.most + 1):
-                self._starts[recital.words[at]].append((recital, at))
+    `forbidden` are texts of which no long part may be said, `codes` what may not be said whole.
+    """
+
+    def __init__(
+        self,
+        listed: Sequence[str] = (),
+        forbidden: Sequence[tuple[Recital, ...]] = (),
+        codes: tuple[Recital, ...] = (),
+    ) -> None:
+        self._listed = tuple(name for name in listed if not recitals.phrases((name,)))
+        short = (*codes, *recitals.phrases(tuple(listed)))
+        self._reader = Reader(
+            [
+                *(Group(texts) for texts in forbidden),
+                Group(short, recitals.SUSPICIOUS_OF_CODES, has_digits=True),
+            ]
+        )
         self._tail = ""
         self._held: list[_Token] = []
         self._first = 0
-        self._following: list[_Match] = []
         self._was_dropped = False
 
     def feed(self, text: str) -> str:
         """Take more of the text; give what is decided."""
         self._tail += text
+        if not _SPACE.search(text):
+            return ""
         tokens = _TOKEN.findall(self._tail)
         # More of the last word may come, and more of the last space changes nothing.
         self._tail = tokens.pop() if tokens and not tokens[-1].isspace() else ""
@@ -358,43 +338,30 @@ class Words:
     def finish(self) -> str:
         """The text has ended; give the rest."""
         text = self._take(self._tail) if self._tail else ""
-        self._tail, self._following = "", []
-        return text + self._decided()
+        self._tail = ""
+        return text + self._decided(is_all=True)
 
     def _take(self, token: str) -> str:
-        if token.isspace():
-            self._held.append(_Token(token))
-        else:
-            number = self._first + len(self._held)
-            self._held.append(_Token(moderation.mask(token, self._listed)))
-            for word in _said(token):
-                self._follow(word, number)
+        number = self._first + len(self._held)
+        self._held.append(_Token(token))
+        if not token.isspace():
+            self._held[-1].text = moderation.mask(token, self._listed)
+            start = self._reader.take(token, number)
+            if start is not None:
+                for one in self._held[max(0, start - self._first) :]:
+                    one.is_dropped = True
         return self._decided()
 
-    def _follow(self, word: str, number: int) -> None:
-        going = []
-        for match in self._following:
-            if match.at + 1 < len(match.recital.words) and (
-                match.recital.words[match.at + 1] == word
-            ):
-                match.at, match.count = match.at + 1, match.count + 1
-                going.append(match)
-        going += [_Match(recital, at, number) for recital, at in self._starts.get(word, ())]
-        self._following = going
-        for match in going:
-            if match.count >= match.recital.most:
-                for token in self._held[max(0, match.start - self._first) :]:
-                    token.is_dropped = True
-
-    def _decided(self) -> str:
+    def _decided(self, is_all: bool = False) -> str:
         """What nobody waits for any more."""
-        end = self._first + len(self._held)
-        waited = [
-            match.start
-            for match in self._following
-            if match.recital.suspicious <= match.count < match.recital.most
-        ]
-        count = max(0, min([*waited, end]) - self._first)
+        count, waits = len(self._held), self._reader.waits_from()
+        if not is_all:
+            if waits is not None:
+                count = max(0, waits - self._first)
+            # A space behind what was dropped is dropped with what comes, or is said before it.
+            was_dropped = self._held[count - 2].is_dropped if count > 1 else self._was_dropped
+            if count and was_dropped and self._held[count - 1].text.isspace():
+                count -= 1
         said = []
         for token in self._held[:count]:
             if not token.is_dropped:

@@ -73,7 +73,11 @@ SHARES = {
 }
 
 _OWNERS = SourceText("", OWNERS_WORD)
-_TAG = re.compile(r"<(?=\s*/?\s*(?:facts|memory|summary|source|question)\b)", re.IGNORECASE)
+# Ours, and the marks of turns that models' own templates know.
+_TAG = re.compile(
+    r"<(?=\s*/?\s*(?:facts|memory|summary|source|question|(?:start|end)_of_turn|s>)|\s*[|｜])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
