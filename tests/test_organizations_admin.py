@@ -326,3 +326,13 @@ def test_a_user_is_in_one_organization(acme: House, globex: House) -> None:
     """So nothing is ambient."""
     with pytest.raises(IntegrityError):
         Member.unscoped.create(organization=globex.organization, user=acme.owner.user)
+
+
+def test_the_delete_button_says_no_more_than_delete(acme: House) -> None:
+    """In Russian the model's name would have to stand in another case."""
+    address = reverse("admin:organizations_widget_change", args=[acme.widget.pk])
+    page = client_of(acme.owner).get(address, headers={"accept-language": "ru"}).text
+    button = page.split(reverse("admin:organizations_widget_delete", args=[acme.widget.pk]))[1]
+    assert " ".join(button.split(">")[1].split("<")[0].split()) == "Удалить"
+    # The other buttons are as they were.
+    assert page.count('form="widget_form"') == 3
