@@ -52,6 +52,8 @@ ADMIN_FOR_ALL = {
     "app_list",
     "search",
     "console",
+    # tests/test_console.py walks it.
+    "console_earlier",
     # Pages of knowledge without a row of their own: tests/test_knowledge_pages.py walks them.
     "knowledge_try",
     "knowledge_popular",
