@@ -46,11 +46,11 @@ class ReadyReplyAdmin(ScopedAdmin):
 
 
 # The site asks for pages beside those of its models; see `AssistantAdminSite.add_page`.
-for address, view, name in [
-    ("console/", console, "console"),
-    ("console/<uuid:chat_id>/earlier/", earlier, "console_earlier"),
-]:
-    admin.site.add_page(path(address, admin.site.admin_view(view), name=name))  # type: ignore[attr-defined]
+reading = path(
+    "console/<uuid:chat_id>/earlier/", admin.site.admin_view(earlier), name="console_earlier"
+)
+admin.site.add_page(reading)  # type: ignore[attr-defined]
+admin.site.add_page(path("console/", admin.site.admin_view(console), name="console"))  # type: ignore[attr-defined]
 
 
 @dashboard.contributor

@@ -112,7 +112,10 @@ class AssistantAdminSite(UnfoldAdminSite):
     ) -> TemplateResponse:
         """The start page: what is set up, and what happened today."""
         member = access.member_of(request.user)
-        context = {"start": dashboard.of(member) if member else None, "member": member}
+        context: dict[str, Any] = {
+            "start": dashboard.of(member) if member else None,
+            "member": member,
+        }
         if member is None and request.user.is_superuser:
             context["to_begin"] = dashboard.to_begin()
         page: TemplateResponse = super().index(request, {**(extra_context or {}), **context})
