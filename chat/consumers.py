@@ -10,6 +10,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -241,7 +242,8 @@ class VisitorConsumer(Socket):
 
     async def list_chats(self, frame: protocol.GetUserChats) -> None:
         visit = self._visit()
-        chats = await in_database(_summaries, self.visitor, visit) if self.visitor else []
+        person, shown = self.visitor, self.chat.pk if self.chat else None
+        chats = await in_database(_summaries, person, visit, shown) if person else []
         self.send_event(protocol.UserChats(chats=chats))
 
     async def request_support(self, frame: protocol.RequestSupport) -> None:
@@ -415,6 +417,8 @@ def _state(chat: Chat, last_seq: int) -> tuple[Chat, protocol.ChatState]:
     return fresh, snapshots.chat_state(fresh, last_seq)
 
 
-def _summaries(person: Visitor, visit: Visit) -> list[protocol.ChatSummary]:
-    chats: Any = snapshots.with_last_words(visitor.chats_of(person, visit.widget))
+def _summaries(person: Visitor, visit: Visit, shown: int | None) -> list[protocol.ChatSummary]:
+    """The visitor's chats; one that was left before a word was said is not worth a line."""
+    own = visitor.chats_of(person, visit.widget).filter(Q(seq__gt=0) | Q(pk=shown))
+    chats: Any = snapshots.with_last_words(own)
     return [snapshots.chat_summary(chat) for chat in chats.order_by("-updated_at")[:50]]

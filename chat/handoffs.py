@@ -31,6 +31,7 @@ from chat.delivery import events
 from chat.models import Chat, Handoff, Message, ModelCall
 from chat.moderation import Rules
 from chat.protocol import HandoffSummary
+from knowledge import markdown
 from organizations import providers
 from organizations.models import Agent, Widget
 
@@ -190,7 +191,7 @@ def by_rule(chat: Chat) -> dict[str, str]:
         wants.insert(0, _short(spoken.pop().content))
     asked = [_short(line.content) for line in spoken if line.role == Message.Role.USER]
     answers = [
-        _short(line.content)
+        _short(markdown.words(line.content))
         for line in spoken
         if line.role == Message.Role.ASSISTANT and not line.is_replaced
     ]

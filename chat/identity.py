@@ -20,6 +20,7 @@ from ua_parser import parse
 from chat import limits
 from chat.models import Visitor
 from chat.refusals import Refused
+from organizations.addresses import client_address
 from organizations.models import Organization
 
 # In which a network may bring so many new visitors.
@@ -60,28 +61,6 @@ def shorten(address: str) -> str | None:
         ip = ip.ipv4_mapped
     prefix = 24 if ip.version == 4 else 48
     return str(ipaddress.ip_network(f"{ip}/{prefix}", strict=False).network_address)
-
-
-def client_address(peer: str, forwarded: str) -> str:
-    """The visitor's address: the last one in X-Forwarded-For that no trusted proxy has added."""
-    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
-    address = peer
-    while hops and _is_trusted(address):
-        address = hops.pop()
-    return address
-
-
-def _is_trusted(address: str) -> bool:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        # A Unix socket has no address; only our own proxy can be behind it.
-        return address == "" and "unix" in settings.TRUSTED_PROXIES
-    return any(
-        ip in ipaddress.ip_network(network)
-        for network in settings.TRUSTED_PROXIES
-        if network != "unix"
-    )
 
 
 def details_of(scope: Mapping[str, Any]) -> Details:

@@ -125,6 +125,13 @@ def chat_state(chat: Chat, last_seq: int = 0) -> ChatState:
     )
 
 
+def lines_before(chat: Chat, seq: int) -> list[MessageBody]:
+    """The page of lines before one, for whoever reads further back than `chat_state` goes."""
+    rows = Message.objects.of(chat.organization).filter(chat=chat, seq__lt=seq)
+    lines = rows.select_related("author__user").order_by("-seq")[:PAGE_SIZE]
+    return [message_body(line, chat.session.widget) for line in lines][::-1]
+
+
 OPEN = [Turn.Status.QUEUED, Turn.Status.RUNNING]
 
 
@@ -160,6 +167,18 @@ def with_last_words(chats: QuerySet[Chat]) -> QuerySet[Any]:
     return chats.annotate(last_text=_last_words("content"), last_role=_last_words("role"))
 
 
+def _last_text(chat: Any) -> str:
+    """The last words of a chat from `with_last_words`, in one line; a visitor's as they typed."""
+    text = getattr(chat, "last_text", None) or ""
+    if getattr(chat, "last_role", None) == Message.Role.USER:
+        return text
+    return markdown.words(citations.without(text[:GLIMPSE]))
+
+
+# More than this of a long answer need not be read for a line in a list.
+GLIMPSE = 500
+
+
 def chat_summary(chat: Chat) -> ChatSummary:
     """A chat in the visitor's own list; `chat` comes from `with_last_words`."""
     return ChatSummary(
@@ -168,7 +187,7 @@ def chat_summary(chat: Chat) -> ChatSummary:
         chat_type=cast(ChatType, chat.type),
         mode=cast(ModeName, chat.mode),
         updated_at=iso(chat.updated_at),
-        last_text=citations.without(getattr(chat, "last_text", None) or "")[:120],
+        last_text=_last_text(chat)[:120],
     )
 
 
@@ -195,7 +214,7 @@ def desk_chat(chat: Chat, handoff: Handoff | None = None) -> DeskChat:
         since=iso(handoff.requested_at if handoff else chat.updated_at),
         operator=chat.operator.name if chat.operator else "",
         operator_id=chat.operator_id,
-        last_text=citations.without(getattr(chat, "last_text", None) or "")[:160],
+        last_text=_last_text(chat)[:160],
         last_role=getattr(chat, "last_role", None) or "",
         head_seq=chat.seq,
         page_url=session.page_url,

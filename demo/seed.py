@@ -9,6 +9,7 @@ from chat.models import Session
 from demo.content import faq_en, faq_ru, settings
 from knowledge import entries, indexing
 from knowledge.models import Category, ContextEntry, FAQEntry
+from operators.models import ReadyReply
 from organizations import agents, kinds
 from organizations.models import Agent, ChatType, Language, Member, Organization, User, Widget
 
@@ -45,6 +46,7 @@ def put_in() -> Organization:
             defaults={**widget, "organization": organization, "agent": agent},
         )
     _offer_types(organization)
+    _keep_replies(organization)
     for key, value, category in settings.CONTEXT:
         ContextEntry.objects.of(organization).get_or_create(
             key=key,
@@ -71,6 +73,15 @@ def _hire(organization: Organization) -> None:
         user.save()
         Member.unscoped.create(
             organization=organization, user=user, role=role, display_name=first_name
+        )
+
+
+def _keep_replies(organization: Organization) -> None:
+    """Ready replies of the operators, where there are none yet."""
+    if not ReadyReply.objects.of(organization).exists():
+        ReadyReply.unscoped.bulk_create(
+            ReadyReply(organization=organization, shortcut=shortcut, text=text)
+            for shortcut, text in settings.READY_REPLIES.items()
         )
 
 

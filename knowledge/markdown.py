@@ -60,6 +60,20 @@ def preview(text: str, organization: Organization) -> str:
     return render(text, set().union(*(hosts_of(widget) for widget in widgets)))
 
 
+def words(text: str) -> str:
+    """The words of Markdown in one line, its blocks apart: for lists, where no more has room."""
+    blocks = []
+    for block in _parser.parse(text):
+        if block.type == "inline":
+            inside = block.children or []
+            pieces = [" " if "break" in piece.type else piece.content for piece in inside]
+            blocks.append("".join(pieces))
+        elif block.type in ("fence", "code_block"):
+            blocks.append(block.content)
+    lines = (" ".join(block.split()) for block in blocks)
+    return " · ".join(line for line in lines if line)
+
+
 def plain(text: str) -> str:
     """HTML of a visitor's words: exactly what was typed, with its lines."""
     return linebreaks(escape(text))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import path, reverse
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from operators import presence
-from operators.console import console
-from operators.models import Availability
+from operators.console import console, earlier
+from operators.models import Availability, ReadyReply
 from organizations import dashboard
 from organizations.admin import ScopedAdmin
 from organizations.models import Member
@@ -30,7 +31,25 @@ class AvailabilityAdmin(ScopedAdmin):
         return False
 
 
+@admin.register(ReadyReply)
+class ReadyReplyAdmin(ScopedAdmin):
+    """What operators need not type again and again."""
+
+    list_display = ["__str__", "beginning"]
+    search_fields = ["shortcut", "text"]
+    fields = ["shortcut", "text"]
+
+    @admin.display(description=_("text"), ordering="text")
+    def beginning(self, reply: ReadyReply) -> str:
+        """As much of it as a list has room for."""
+        return Truncator(" ".join(reply.text.split())).chars(90)
+
+
 # The site asks for pages beside those of its models; see `AssistantAdminSite.add_page`.
+reading = path(
+    "console/<uuid:chat_id>/earlier/", admin.site.admin_view(earlier), name="console_earlier"
+)
+admin.site.add_page(reading)  # type: ignore[attr-defined]
 admin.site.add_page(path("console/", admin.site.admin_view(console), name="console"))  # type: ignore[attr-defined]
 
 

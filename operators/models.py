@@ -1,11 +1,13 @@
-"""Who of the members is at work."""
+"""Who of the members is at work, and what they say often."""
 
 from __future__ import annotations
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from chat.protocol import MAX_TEXT
 from organizations.models import Member
 from organizations.scoping import OrganizationOwned
 
@@ -34,3 +36,37 @@ class Availability(OrganizationOwned):
 
     def __str__(self) -> str:
         return str(self.member)
+
+
+class ReadyReply(OrganizationOwned):
+    """Words that operators use often; in the console they are found by typing a slash."""
+
+    shortcut = models.CharField(
+        _("shortcut"),
+        max_length=30,
+        validators=[
+            RegexValidator(r"^[\w-]+$", _("Letters, digits, hyphens and underscores only."))
+        ],
+        help_text=_("One word, such as hello. In the console: /hello."),
+    )
+    text = models.TextField(
+        _("text"),
+        max_length=MAX_TEXT,
+        help_text=_("{visitor} becomes the visitor's name where it is known, {operator} yours."),
+    )
+
+    class Meta:
+        verbose_name = _("ready reply")
+        verbose_name_plural = _("ready replies")
+        ordering = ["shortcut"]
+        constraints = [
+            models.UniqueConstraint(
+                "organization",
+                Lower("shortcut"),
+                name="ready_reply_unique",
+                violation_error_message=_("There is a reply with this shortcut already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"/{self.shortcut}"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
-from organizations.models import Member
+from organizations.models import Member, Organization
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,24 @@ def of(member: Member) -> Start:
         contribute(member, start)
     start.figures.sort(key=lambda figure: figure.place)
     return start
+
+
+def to_begin() -> list[Step]:
+    """What somebody does first who runs the server and belongs to no organization."""
+    return [
+        Step(
+            title=_("An organization"),
+            detail=_("The business whose site it is: its name, and a short one for templates."),
+            is_done=Organization.objects.exists(),
+            url=reverse("admin:organizations_organization_add"),
+        ),
+        Step(
+            title=_("Its owner"),
+            detail=_(
+                "Yourself, perhaps. Saving shows a one-time link to the owner's pages, where the "
+                "widget, the knowledge and the model are set up."
+            ),
+            is_done=Member.unscoped.filter(role=Member.Role.OWNER).exists(),
+            url=f"{reverse('admin:organizations_member_add')}?role={Member.Role.OWNER}",
+        ),
+    ]

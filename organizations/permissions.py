@@ -45,6 +45,7 @@ OPERATOR = _grants(
     knowledge__websource=VIEW,
     knowledge__webpage=VIEW,
     operators__availability=VIEW,
+    operators__readyreply=KEEP,
 ) | {"operators.use_console"}
 
 OWNER = OPERATOR | _grants(
@@ -80,6 +81,7 @@ OWNER = OPERATOR | _grants(
     chat__gate=ALL,
     chat__experiment=("view", "add"),
     operators__availability=EDIT,
+    operators__readyreply=ALL,
     chat__modelcall=VIEW,
 )
 

@@ -16,7 +16,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from organizations import access
+from organizations import access, attempts
 from organizations.models import User
 
 
@@ -53,7 +53,9 @@ def sign_in(request: HttpRequest, uid: str, token: str) -> HttpResponse:
             return render(request, "organizations/sign_in_over.html", status=410)
         if request.method == "POST":
             login(request, user)
-            return HttpResponseRedirect(landing(user))
+            there = HttpResponseRedirect(landing(user))
+            attempts.know_browser(there, user.get_username())
+            return there
     response = render(
         request,
         "organizations/sign_in.html",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from django.contrib.auth.forms import SetPasswordForm
@@ -16,11 +18,34 @@ from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 from unfold.widgets import UnfoldAdminPasswordWidget
 
-from organizations import access, dashboard
+from organizations import access, attempts, dashboard
 
 
 class MemberAuthenticationForm(AuthenticationForm):
     """Lets members in; Django's own form asks for `is_staff`, which says nothing here."""
+
+    # Seconds to wait, where too many passwords were tried.
+    wait = 0
+
+    def clean(self) -> dict[str, Any]:
+        """Look at the password, unless too many were tried already."""
+        username = self.cleaned_data.get("username") or ""
+        try:
+            attempt = attempts.begin(self.request, username)
+        except attempts.TooMany as refusal:
+            self.wait = refusal.seconds
+            raise ValidationError(
+                _(
+                    "Too many attempts to sign in. Wait %(minutes)d min and try again, or ask for "
+                    "a one-time link."
+                ),
+                code="too_many_attempts",
+                params={"minutes": ceil(self.wait / 60)},
+            ) from None
+        cleaned: dict[str, Any] = super().clean()
+        if self.get_user():
+            attempt.succeeded()
+        return cleaned
 
     def confirm_login_allowed(self, user: Any) -> None:
         """Refuse those who are inactive or belong to no organization."""
@@ -68,12 +93,31 @@ class AssistantAdminSite(UnfoldAdminSite):
         """Members, and superusers who set organizations up."""
         return is_welcome(request.user)
 
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        """The sign-in form, which says when too many passwords were tried."""
+        response: HttpResponseBase = super().login(request, extra_context)
+        if request.method == "POST" and request.user.is_authenticated:
+            attempts.know_browser(response, request.user.get_username())
+        elif isinstance(response, TemplateResponse):
+            form = (response.context_data or {}).get("form")
+            if isinstance(form, MemberAuthenticationForm) and form.wait:
+                response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+                response["Retry-After"] = str(form.wait)
+        return response
+
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """The start page: what is set up, and what happened today."""
         member = access.member_of(request.user)
-        context = {"start": dashboard.of(member) if member else None, "member": member}
+        context: dict[str, Any] = {
+            "start": dashboard.of(member) if member else None,
+            "member": member,
+        }
+        if member is None and request.user.is_superuser:
+            context["to_begin"] = dashboard.to_begin()
         page: TemplateResponse = super().index(request, {**(extra_context or {}), **context})
         return page
 

@@ -53,7 +53,7 @@ from knowledge.models import (
     WebSource,
     Word,
 )
-from operators.models import Availability
+from operators.models import Availability, ReadyReply
 from organizations.models import (
     Agent,
     AgentVersion,
@@ -177,6 +177,7 @@ def fill(house: House) -> Rows:
     rows[Relation] = Relation.unscoped.create(source=entity, target=entity, label=word, **place)
     add(ContextEntry, key=word, value=word, category=word, agent=house.agent)
     add(Availability, member=house.operator)
+    add(ReadyReply, shortcut=word, text=word)
 
     customer = add(Customer, name=word, username=word, email=f"{word}@example.com")
     visitor = house.visitor()

@@ -346,6 +346,27 @@ def test_socket_starts_a_chat_of_a_type_and_refuses_others(acme: House, globex: 
     assert Chat.objects.of(acme.organization).count() == 1
 
 
+def test_a_chat_left_before_a_word_is_not_listed(acme: House) -> None:
+    """Whoever opens a new chat and then chooses a type has one chat, not two."""
+    kind = offer(acme, "ticket")
+
+    async def scenario() -> None:
+        anna = Client(VisitorConsumer.as_asgi(), "/ws/chat/")
+        await anna.open()
+        await anna.register(acme.widget.key)
+        await anna.send("new_chat", client_id=uuid.uuid4())
+        empty = (await anna.expect("chat_switched"))["chat"]["chat_id"]
+        await anna.send("get_user_chats")
+        assert [chat["chat_id"] for chat in (await anna.expect("user_chats"))["chats"]] == [empty]
+        await anna.send("new_chat", client_id=uuid.uuid4(), kind=kind.slug)
+        chosen = (await anna.expect("chat_switched"))["chat"]["chat_id"]
+        await anna.send("get_user_chats")
+        assert [chat["chat_id"] for chat in (await anna.expect("user_chats"))["chats"]] == [chosen]
+        await anna.close()
+
+    run(scenario)
+
+
 def test_page_names_the_type_of_the_first_chat(acme: House) -> None:
     kind = offer(acme, "lead")
 

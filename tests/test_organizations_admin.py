@@ -299,6 +299,24 @@ def test_a_superuser_sets_organizations_up(acme: House) -> None:
     assert owner.organization == initech
 
 
+def test_who_runs_the_server_is_told_how_to_begin(db: None) -> None:
+    """First an organization, then its owner; a member is not bothered with it."""
+    client = client_of(User.objects.create_superuser("root"))
+
+    def steps() -> list[bool]:
+        return [step.is_done for step in client.get(reverse("admin:index")).context["to_begin"]]
+
+    assert steps() == [False, False]
+    organization = Organization.objects.create(name="Initech", slug="initech")
+    assert steps() == [True, False]
+    add = str(client.get(reverse("admin:index")).context["to_begin"][1].url)
+    assert client.get(add).context["adminform"].form.initial["role"] == "owner"
+    user = User.objects.create_user("nina")
+    Member.unscoped.create(organization=organization, user=user, role="owner")
+    assert steps() == [True, True]
+    assert "to_begin" not in client_of(user).get(reverse("admin:index")).context
+
+
 def test_the_start_page_tells_what_is_left_to_do(acme: House) -> None:
     """From rows as they are."""
     Widget.objects.of(acme.organization).update(is_active=False)
@@ -326,3 +344,13 @@ def test_a_user_is_in_one_organization(acme: House, globex: House) -> None:
     """So nothing is ambient."""
     with pytest.raises(IntegrityError):
         Member.unscoped.create(organization=globex.organization, user=acme.owner.user)
+
+
+def test_the_delete_button_says_no_more_than_delete(acme: House) -> None:
+    """In Russian the model's name would have to stand in another case."""
+    address = reverse("admin:organizations_widget_change", args=[acme.widget.pk])
+    page = client_of(acme.owner).get(address, headers={"accept-language": "ru"}).text
+    button = page.split(reverse("admin:organizations_widget_delete", args=[acme.widget.pk]))[1]
+    assert " ".join(button.split(">")[1].split("<")[0].split()) == "Удалить"
+    # The other buttons are as they were.
+    assert page.count('form="widget_form"') == 3

@@ -76,6 +76,7 @@ UNFOLD: dict[str, Any] = {
                     rows(_("Chats"), "forum", "chat", "chat"),
                     rows(_("Results"), "task", "chat", "chatresult"),
                     rows(_("Contact requests"), "mail", "chat", "contactrequest"),
+                    rows(_("Ready replies"), "quickreply", "operators", "readyreply"),
                     rows(_("Visitors"), "person", "chat", "visitor"),
                     rows(_("Customers"), "group", "chat", "customer"),
                     rows(_("Memory"), "neurology", "chat", "memoryfact"),

@@ -26,7 +26,7 @@ def todays_figures(member: Member, start: dashboard.Start) -> None:
     )
     chats = (
         Chat.objects.of(organization)
-        .filter(Q(created_at__gte=midnight) | Q(mode=Mode.WAITING))
+        .filter(Q(created_at__gte=midnight) | Q(mode=Mode.WAITING), seq__gt=0)
         .aggregate(
             today=Count("pk", filter=Q(created_at__gte=midnight)),
             alone=Count(

@@ -10,7 +10,7 @@ from ai.interface import SourceText
 from chat import turns
 from chat.answering import prompts
 from chat.context import Fact
-from knowledge import retrieval
+from knowledge import markdown, retrieval
 
 # A question this short, asked on a page that knows the answer, is about that page.
 SHORT_QUESTION = 5
@@ -82,7 +82,8 @@ def spoken(
 
 def shown(source: SourceText) -> dict[str, Any]:
     """A source as the message keeps it; which piece it is of, `chat.lessons` counts by."""
-    kept = {"title": source.title, "url": source.url, "quote": source.text[:QUOTE]}
+    quote = markdown.words(source.text)[:QUOTE]
+    kept = {"title": source.title, "url": source.url, "quote": quote}
     return kept | (dict(zip(("kind", "item"), source.ref, strict=True)) if source.ref else {})
 
 

@@ -142,3 +142,13 @@ PEOPLE: list[tuple[str, str, str, str]] = [
     ("aigul", "operator", "Айгуль", "Хасанова"),
     ("timur", "operator", "Тимур", "Галеев"),
 ]
+
+# What operators say often, by shortcut.
+READY_REPLIES = {
+    "привет": "Здравствуйте! Меня зовут {operator}, сейчас посмотрю.",
+    "минуту": "Спасибо, что ждёте. Уточню у гида и вернусь к вам через пару минут.",
+    "бронь": (
+        "Готово, место за вами. Подтверждение придёт на почту; если письма нет, загляните в «Спам»."
+    ),
+    "hello": "Hello! My name is {operator}, let me have a look.",
+}

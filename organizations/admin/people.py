@@ -113,6 +113,7 @@ class MemberAdmin(ScopedAdmin):
         """See `get_fields`."""
         if field.name == "organization" and self._sees_all(request):
             kwargs["queryset"] = Organization.objects.order_by("name")
+            kwargs["label"] = _("Organization")
         return super().formfield_for_foreignkey(field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:

@@ -1,6 +1,7 @@
 """Whose it is and how it is set up: organizations, their members, widgets and agents."""
 
 from organizations.models.agents import Agent, AgentVersion, default_handoff_on
+from organizations.models.attempts import SignInAttempt
 from organizations.models.budgets import Budget
 from organizations.models.health import ModelHealth
 from organizations.models.kinds import ChatType
@@ -36,6 +37,7 @@ __all__ = [
     "OrderedJSONField",
     "Organization",
     "Provider",
+    "SignInAttempt",
     "Tool",
     "ToolRevision",
     "User",

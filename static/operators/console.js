@@ -3,7 +3,7 @@
 import { EVENTS, OPERATOR_COMMANDS } from "../shared/protocol.js";
 import { openSocket, socketUrl } from "../shared/socket.js";
 import { emptyTranscript, reduce } from "../shared/transcript.js";
-import { el, fill } from "../shared/dom.js";
+import { el, fill, renew } from "../shared/dom.js";
 import { openAlerts } from "./alerts.js";
 import { actionNodes, dialogueNodes, finishNodes, stateSentence } from "./dialogue.js";
 import { ago } from "./ago.js";
@@ -12,6 +12,7 @@ import { summaryNodes } from "./summary.js";
 import { factNodes } from "./facts.js";
 import { openOutbox } from "./outbox.js";
 import { queueNodes } from "./queue.js";
+import { openReplies } from "./replies.js";
 
 const TYPING_SHOWN = 5_000;
 const TYPING_EVERY = 3_000;
@@ -59,6 +60,8 @@ let known = new Set();
 let knownCalls = new Set();
 /** @type {Record<string, string>} */
 const drafts = {};
+/** Lines before those of the transcript, which were asked for. @type {any[]} */
+let earlier = [];
 /** @type {number | undefined} */
 let typingTimer;
 let isRenderDue = false;
@@ -117,11 +120,18 @@ const kind = el(
   el("button", { type: "button", class: "button small", on: { click: () => chooseKind(false) }, text: texts.reply }),
   el("button", { type: "button", class: "button small", on: { click: () => chooseKind(true) }, text: texts.note }),
 );
+const replies = openReplies(composer, config.replies, {
+  texts,
+  url: config.replies_url,
+  names: () => ({ visitor: visitor?.name ?? "", operator: config.member_name }),
+});
+kind.append(replies.button);
 const sendButton = el("button", { type: "submit", class: "button primary", text: texts.send });
 const form = el(
   "form",
   { class: "console-composer", on: { submit: onSubmit } },
   kind,
+  replies.box,
   composer,
   el("div", { class: "console-send" }, el("small", { id: "console-keys", class: "quiet", text: texts.keys_hint }), sendButton),
 );
@@ -303,6 +313,7 @@ function open(/** @type {string | null} */ chatId) {
   learnt = new Set();
   revealed = new Map();
   calls = [];
+  earlier = [];
   notice = "";
   commandedAt = 0;
   visitorTyping = false;
@@ -349,6 +360,32 @@ function decide(/** @type {number} */ callId, /** @type {boolean} */ approve) {
   render();
 }
 
+/** The transcript with the lines before it, as long as no line is missing between them. */
+function withEarlier() {
+  const first = transcript.lines[0]?.seq;
+  if (!earlier.length || earlier.at(-1).seq !== first - 1) return transcript;
+  return { ...transcript, lines: [...earlier, ...transcript.lines], hasOlder: earlier[0].seq > 1 };
+}
+
+/** Read a page further back; what is being read stays where it is. */
+async function readEarlier() {
+  const chatId = current;
+  const before = withEarlier().lines[0]?.seq;
+  const answer = await fetch(`${config.address}${chatId}/earlier/?before=${before}`).catch(() => null);
+  const found = answer?.ok ? (await answer.json()).lines : null;
+  if (chatId !== current) return;
+  if (found) {
+    const shown = withEarlier().lines;
+    earlier = [...found, ...shown.filter((line) => line.seq < transcript.lines[0].seq)];
+    const fromEnd = parts.log.scrollHeight - parts.log.scrollTop;
+    draw(false);
+    parts.log.scrollTop = parts.log.scrollHeight - fromEnd;
+  } else {
+    notice = texts.lost;
+    render();
+  }
+}
+
 function chooseKind(/** @type {boolean} */ note) {
   isNote = note;
   render();
@@ -367,6 +404,7 @@ function onSubmit(/** @type {Event} */ event) {
 }
 
 function onKey(/** @type {KeyboardEvent} */ event) {
+  if (replies.takes(event)) return;
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
   form.requestSubmit();
@@ -426,9 +464,10 @@ function draw(/** @type {boolean} */ toEnd) {
   parts.banner.hidden = !parts.banner.textContent;
   parts.banner.classList.toggle("is-bad", connection !== "open" && connection !== "connecting");
 
-  parts.tools.replaceChildren(...toolNodes());
-  parts.queue.replaceChildren(
-    ...queueNodes(desk, {
+  renew(parts.tools, toolNodes());
+  renew(
+    parts.queue,
+    queueNodes(desk, {
       texts,
       memberId,
       current,
@@ -462,9 +501,9 @@ function drawChat() {
   };
   const line = [...desk.waiting, ...desk.held].find((one) => one.chat_id === current) ?? watchedDesk;
   const summary = summaryNodes(chat.mode, line, texts);
-  parts.summary.replaceChildren(...summary);
+  renew(parts.summary, summary);
   parts.summary.hidden = !summary.length;
-  parts.head.replaceChildren(
+  renew(parts.head, [
     el("button", { type: "button", class: "button console-back", "data-focus": "back", on: { click: () => open(null) }, text: `← ${texts.back}` }),
     el(
       "div",
@@ -473,9 +512,10 @@ function drawChat() {
       el("p", { class: "quiet", text: [watchedDesk?.visitor, watchedDesk?.widget, transcript.kind?.name].filter(Boolean).join(" · ") }),
     ),
     el("div", { class: "console-actions" }, ...finishNodes(transcript, { act }), ...actionNodes(chat, { texts, memberId, colleagues, act })),
-  );
-  parts.log.replaceChildren(
-    ...dialogueNodes(transcript, notes, outbox.of(current ?? ""), {
+  ]);
+  renew(
+    parts.log,
+    dialogueNodes(withEarlier(), notes, outbox.of(current ?? ""), {
       texts,
       language,
       visitorTyping,
@@ -492,6 +532,7 @@ function drawChat() {
         composer.value = outbox.discard(clientId);
         composer.focus();
       },
+      onEarlier: readEarlier,
     }),
   );
   const state = stateSentence(chat, memberId, texts);
@@ -500,7 +541,10 @@ function drawChat() {
   if (visitor) {
     const decided = calls.filter((call) => !isOpen(call));
     const onUnmute = () => say({ type: OPERATOR_COMMANDS.UNMUTE, chat_id: current });
-    parts.factsBody.replaceChildren(...factNodes(visitor, { texts, language, memory: config.memory, calls: decided, onOpen: open, onUnmute }));
+    renew(
+      parts.factsBody,
+      factNodes(visitor, { texts, language, memory: config.memory, calls: decided, onOpen: open, onUnmute }),
+    );
   }
 
   const [reply, note] = kind.children;
@@ -509,6 +553,7 @@ function drawChat() {
   form.classList.toggle("is-note", isNote);
   const isShut = !isNote && !mayReply();
   composer.disabled = isShut;
+  replies.button.hidden = isShut;
   /** @type {HTMLButtonElement} */ (sendButton).disabled = isShut;
   composer.placeholder = isNote ? texts.note_hint : texts.reply_hint;
   composer.setAttribute("aria-label", composer.placeholder);

@@ -16,7 +16,7 @@ import { cardNode, mayFinish, resultAt } from "../shared/results.js";
  *   learnt: Set<number>, onLearn: (seq: number) => void,
  *   revealed: Map<number, string>, onReveal: (seq: number) => void, onRegenerate: (seq: number) => void,
  *   calls: import("./calls.js").Call[], onDecide: (callId: number, approve: boolean) => void,
- *   onAgain: (clientId: string) => void}} setting
+ *   onAgain: (clientId: string) => void, onEarlier: () => void}} setting
  */
 export function dialogueNodes(
   transcript,
@@ -34,6 +34,7 @@ export function dialogueNodes(
     onReveal,
     onRegenerate,
     onAgain,
+    onEarlier,
   },
 ) {
   const full = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" });
@@ -142,7 +143,9 @@ export function dialogueNodes(
       el("div", { class: "said-words plain", text: note.text }),
     );
 
-  const nodes = transcript.hasOlder ? [el("p", { class: "said-system", text: texts.older_hidden })] : [];
+  const nodes = transcript.hasOlder
+    ? [el("button", { type: "button", class: "button small said-earlier", "data-focus": "earlier", on: { click: onEarlier }, text: texts.earlier })]
+    : [];
   const waiting = [...notes];
   const place = (/** @type {number} */ seq) => {
     while (waiting.length && waiting[0].after_seq < seq) nodes.push(noteNode(waiting.shift()));
@@ -212,7 +215,14 @@ export function actionNodes(chat, { texts, memberId, colleagues, act }) {
       class: "button",
       "aria-label": texts.transfer,
       "data-focus": "act-transfer",
-      on: { change: (/** @type {Event} */ event) => act.transfer(Number(/** @type {HTMLSelectElement} */ (event.target).value)) },
+      on: {
+        change(/** @type {Event} */ event) {
+          const select = /** @type {HTMLSelectElement} */ (event.target);
+          act.transfer(Number(select.value));
+          // Where it is refused, the same colleague can be chosen again.
+          select.value = "";
+        },
+      },
     },
     el("option", { value: "", text: texts.transfer_to }),
     ...others.map((one) => el("option", { value: one.member_id, text: `${one.name} (${texts[one.status]}, ${one.chats})` })),

@@ -56,7 +56,7 @@ export function queueNodes(desk, { texts, memberId, current, onOpen, onHandled, 
           { class: "desk-line quiet" },
           el("span", { class: "desk-words", text: chat.last_text || "—" }),
         ),
-        chat.mode === "waiting" && chat.summary?.wants && chat.summary.wants !== chat.last_text
+        chat.mode === "waiting" && chat.summary?.wants && ![chat.last_text, chat.title].includes(chat.summary.wants)
           ? el("span", { class: "desk-wish", text: chat.summary.wants })
           : null,
         el(

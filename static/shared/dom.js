@@ -64,3 +64,20 @@ export function button(
     label,
   );
 }
+
+/**
+ * Put these children in the place of the old ones, but keep an old one that looks the same: what is
+ * selected in it, opened or focused stays so.
+ */
+export function renew(/** @type {Element} */ parent, /** @type {Element[]} */ nodes) {
+  nodes.forEach((node, at) => {
+    const old = parent.children[at];
+    if (!old) return parent.append(node);
+    const folds = node.querySelectorAll("details");
+    old.querySelectorAll("details").forEach((fold, index) => {
+      if (fold.open) folds[index]?.setAttribute("open", "");
+    });
+    if (!old.isEqualNode(node)) old.replaceWith(node);
+  });
+  while (parent.children.length > nodes.length) parent.lastElementChild?.remove();
+}

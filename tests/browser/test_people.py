@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests import files
 from tests.browser.conftest import People, Site
+from tests.browser.test_accessibility import trouble
 from tests.browser.test_main_job import open_widget, say
 from tests.product import is_web, pids_of
 
@@ -162,3 +163,39 @@ def test_both_sides_come_back_when_the_server_dies(site: Site, people: People) -
     operator.once("dialog", lambda dialog: dialog.accept())
     operator.get_by_role("button", name="Закрыть чат").click()
     expect(frame.locator(".star")).to_have_count(5)
+
+
+def test_an_operator_answers_with_a_ready_reply(site: Site, people: People) -> None:
+    visitor, operator = people.arrive(), signed_in(site, people, "timur")
+    frame = open_widget(visitor, f"{site.address}/")
+    say(frame, "Сколько стоит экскурсия в Болгар?")
+    expect(frame.locator("#log .sources")).to_be_visible()
+    frame.locator("#ask-person").click()
+    operator.locator(".desk-chat", has_text="экскурсия в Болгар").first.click()
+    operator.get_by_role("button", name="Взять чат").click()
+
+    # What an operator has opened stays open when the next line comes.
+    sources = operator.locator(".said.is-assistant details")
+    sources.locator("summary").click()
+    expect(sources.locator("blockquote")).to_contain_text("Цена")
+
+    # A slash finds replies by their names and words; the keyboard alone chooses one.
+    composer = operator.locator(".console-composer textarea")
+    choice = operator.get_by_role("listbox", name="Заготовки ответов").get_by_role("option")
+    composer.fill("/")
+    expect(choice).to_have_count(4)
+    assert trouble(operator, "#console") == []
+    composer.press_sequentially("здравств")
+    expect(choice).to_have_text(["/приветЗдравствуйте! Меня зовут Тимур, сейчас посмотрю."])
+    composer.press("Enter")
+    expect(composer).to_have_value("Здравствуйте! Меня зовут Тимур, сейчас посмотрю.")
+    expect(choice).to_have_count(0)
+    composer.press("Enter")
+    expect(frame.locator("#log")).to_contain_text("Меня зовут Тимур, сейчас посмотрю.")
+    say(frame, "Спасибо!")
+    expect(operator.locator(".console-log")).to_contain_text("Спасибо!")
+    expect(sources.locator("blockquote")).to_be_visible()
+    composer.fill("/")
+    composer.press("Escape")
+    expect(choice).to_have_count(0)
+    expect(composer).to_have_value("/")

@@ -16,6 +16,7 @@ from typing import IO
 import environ
 
 from webassistant.boot.child import BootError, first_number, is_running
+from webassistant.boot.environment import check
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PORTS_TRIED = 50
@@ -35,6 +36,7 @@ class Installation:
         """Read `.env` and the environment, which wins; make the data folder and its keys."""
         environ.Env.read_env(ROOT / ".env")
         environment = dict(os.environ)
+        check(environment)
         var = Path(environment.get("VAR_DIR") or ROOT / "var").absolute()
         make_private(var)
         environment["VAR_DIR"] = str(var)

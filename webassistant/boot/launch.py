@@ -26,6 +26,10 @@ from webassistant.boot.signals import Stopped
 from webassistant.boot.supervisor import Supervisor
 
 READY_SECONDS = 120
+NOBODY = """\
+  No organization has members yet. In another terminal: make manage ARGS=createsuperuser
+  Then sign in at /admin/, which says how to begin.
+"""
 
 
 class Speaker:
@@ -126,7 +130,7 @@ def introduce(here: Installation, address: str, links: str) -> None:
     for name, path in pages.items():
         print(f"  {name:<10} {address}{path}")
     print()
-    print(links, flush=True)
+    print(links or NOBODY, flush=True)
     outside = here.host not in ("127.0.0.1", "::1", "localhost")
     if outside and not here.environment.get("ALLOWED_HOSTS"):
         print("  Set ALLOWED_HOSTS to the names by which others reach this machine.\n", flush=True)
