@@ -19,7 +19,7 @@ from unfold.widgets import (
 
 from organizations import calling, sealing
 from organizations.calls import schemas
-from organizations.forms.fields import SecretChange, SecretField
+from organizations.forms.fields import JSONTextField, SecretChange, SecretField
 from organizations.forms.widgets import LinesField
 from organizations.models import ContextProvider, Tool
 from organizations.models.providers import parse_headers
@@ -27,16 +27,6 @@ from organizations.models.tools import HTTPCall
 
 # These are the product's own to send with a tool's call; a key in any other header is welcome.
 OWN_HEADERS = {"idempotency-key"}
-
-
-class JSONTextField(forms.JSONField):
-    """JSON to be read and written by people: indented, and empty where there is none."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """What the page shows."""
-        if value is None or isinstance(value, str):
-            return value or ""
-        return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _json_text(rows: int) -> UnfoldAdminTextareaWidget:
@@ -203,7 +193,7 @@ def _field(name: str, schema: Any, is_needed: bool) -> forms.Field:
         return forms.FloatField(widget=UnfoldAdminDecimalFieldWidget, **common)
     if kind == "string":
         return forms.CharField(max_length=4000, widget=UnfoldAdminTextInputWidget, **common)
-    return forms.JSONField(widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), **common)
+    return JSONTextField(widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), **common)
 
 
 def _origin(url: str) -> str:
