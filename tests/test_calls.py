@@ -371,6 +371,9 @@ def test_json_beyond_all_sense_is_a_text(server: ToolServer, allowed: None) -> N
     half = calling.call_and_wait(tool(f"{server.url}/half"), {})
     assert half.code == ""
     half.kept.encode()
+    # It would stand in a receipt, which PostgreSQL keeps as JSON.
+    nul = calling.call_and_wait(tool(f"{server.url}/nul"), {})
+    assert nul.kept == '{"weather":"sunny","hours":["9"]}'
 
 
 def test_an_answer_that_cannot_be_read_here_was_given(

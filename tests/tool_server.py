@@ -79,6 +79,9 @@ class ToolServer(ThreadedServer):
     async def _half(self, request: web.Request) -> web.Response:
         return web.Response(text='"half \\ud800 and \\u0000"', content_type="application/json")
 
+    async def _nul(self, request: web.Request) -> web.Response:
+        return web.json_response({"weather\0": "sunny\0", "hours": ["9\0"]})
+
     async def _text(self, request: web.Request) -> web.Response:
         return web.Response(text="Sunny, 21 degrees")
 

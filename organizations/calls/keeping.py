@@ -60,8 +60,17 @@ def read(content: bytes) -> Any:
         answer = None
     else:
         if not is_deep(answer, DEEPEST):
-            return answer
+            return _without_nul(answer)
     return content.decode("utf-8", "replace").replace("\0", "")
+
+
+def _without_nul(value: Any) -> Any:
+    """PostgreSQL takes it in no text, and in no JSON."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, dict):
+        return {key.replace("\0", ""): _without_nul(part) for key, part in value.items()}
+    return [_without_nul(part) for part in value] if isinstance(value, list) else value
 
 
 def is_deep(value: Any, most: int) -> bool:
