@@ -106,7 +106,10 @@ async def _kept(call_id: int, outcome: calling.Outcome) -> None:
 
 
 def _finish(call_id: int, outcome: calling.Outcome) -> None:
-    row = ToolCall.unscoped.select_related("chat__organization").get(pk=call_id)
+    row = ToolCall.unscoped.select_related("chat__organization").filter(pk=call_id).first()
+    if row is None:
+        # Its chat was erased while it was made, and nobody is left to be told.
+        return
     with transaction.atomic():
         locked = conversation.lock(row.chat)
         call = ToolCall.unscoped.select_related("decided_by__user").get(pk=call_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from collections.abc import Iterable
 from typing import Any, ClassVar
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -17,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from chat import identity, kinds, protocol, snapshots, visitor, waiting
 from chat.database import in_database
 from chat.delivery import events
-from chat.delivery.closing import FLOOD, LATE, NOT_FOUND, Closed
+from chat.delivery.closing import FLOOD, GONE, LATE, NOT_FOUND, Closed
 from chat.delivery.heartbeat import heart
 from chat.delivery.socket import Socket
 from chat.models import Chat, Handoff, Message, Visitor
@@ -83,6 +84,11 @@ class VisitorConsumer(Socket):
         self._hello.cancel()
         heart().remove(self)
         self._count("")
+
+    async def erased(self) -> Closed | None:
+        """Without the visitor, the chat or the widget it comes back, perhaps as somebody new."""
+        rows = [row for row in (self.visitor, self.chat, self.visit and self.visit.widget) if row]
+        return Closed(GONE) if await in_database(_are_gone, rows) else None
 
     # --- who and where ------------------------------------------------------------------------
 
@@ -349,6 +355,10 @@ class VisitorConsumer(Socket):
         protocol.ForgetMemory: forget_memory,
         protocol.LeaveContact: leave_contact,
     }
+
+
+def _are_gone(rows: Iterable[Visitor | Chat | Widget]) -> bool:
+    return not all(type(row).unscoped.filter(pk=row.pk).exists() for row in rows)
 
 
 @dataclasses.dataclass(frozen=True)

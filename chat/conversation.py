@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -394,10 +395,13 @@ def hand_over(claim: turns.Claim, reason: Handoff.Reason) -> bool:
 
 
 def _hold(turn_id: int) -> tuple[Turn, Chat]:
-    """The turn as it is once its chat is locked."""
-    turn = Turn.unscoped.select_related("chat__organization").get(pk=turn_id)
-    locked = lock(turn.chat)
-    return Turn.unscoped.get(pk=turn_id), locked
+    """The turn as it is once its chat is locked; raises Lost when they were erased meanwhile."""
+    try:
+        turn = Turn.unscoped.select_related("chat__organization").get(pk=turn_id)
+        locked = lock(turn.chat)
+        return Turn.unscoped.get(pk=turn_id), locked
+    except ObjectDoesNotExist:
+        raise turns.Lost from None
 
 
 def _is_mine(claim: turns.Claim, turn: Turn, locked: Chat) -> bool:
@@ -428,7 +432,10 @@ def _answer_the_rest(locked: Chat, covered: int) -> None:
 def give_up(turn_id: int) -> bool:
     """After too many failures: one apology, and within business hours the queue for a person."""
     with transaction.atomic():
-        turn, locked = _hold(turn_id)
+        try:
+            turn, locked = _hold(turn_id)
+        except turns.Lost:
+            return False
         if turn.status not in snapshots.OPEN or turn.failures < turns.MAX_FAILURES:
             return False
         turns.finish(turn, Turn.Status.FAILED, draft="")

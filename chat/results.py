@@ -13,6 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from django.db.models import F, Max, Q
 from django.db.models.functions import Coalesce, Now
@@ -222,9 +223,10 @@ def release(claim: Claim, error: str, delay: float) -> None:
 def keep(claim: Claim, data: Any) -> bool:
     """Store the whole result and the line that tells of it; False when it is no longer ours."""
     with transaction.atomic():
-        result, chat = _hold(claim.result_id)
-        if not ChatResult.unscoped.filter(_mine(claim)).exists():
+        held = _hold(claim.result_id)
+        if held is None or not ChatResult.unscoped.filter(_mine(claim)).exists():
             return False
+        result, chat = held
         result.data, result.seq = data, chat.seq + 1
         _close(result, Status.DONE)
         # Before its line, so that whoever hears the line alone knows that something was lost.
@@ -245,9 +247,10 @@ def keep(claim: Claim, data: Any) -> bool:
 def fail(claim: Claim, error: str) -> bool:
     """It cannot be made; whoever asked may ask again. False when it is no longer ours."""
     with transaction.atomic():
-        result, chat = _hold(claim.result_id)
-        if not ChatResult.unscoped.filter(_mine(claim)).exists():
+        held = _hold(claim.result_id)
+        if held is None or not ChatResult.unscoped.filter(_mine(claim)).exists():
             return False
+        result, chat = held
         result.error = error[:40]
         _close(result, Status.FAILED)
         _tell(chat, result)
@@ -257,7 +260,10 @@ def fail(claim: Claim, error: str) -> bool:
 def give_up(result_id: int) -> None:
     """After too many failures."""
     with transaction.atomic():
-        result, chat = _hold(result_id)
+        held = _hold(result_id)
+        if held is None:
+            return
+        result, chat = held
         if result.status == Status.QUEUED and result.failures >= turns.MAX_FAILURES:
             result.error = result.error or "worker_lost"
             _close(result, Status.FAILED)
@@ -274,12 +280,15 @@ def overdue(limit: int = 100) -> list[int]:
     return turns.overdue(limit, ChatResult)
 
 
-def _hold(result_id: int) -> tuple[ChatResult, Chat]:
-    """The result as it is once its chat is locked."""
-    chat = Chat.unscoped.select_related("organization").get(results=result_id)
-    locked = conversation.lock(chat)
+def _hold(result_id: int) -> tuple[ChatResult, Chat] | None:
+    """The result as it is once its chat is locked; None when they were erased meanwhile."""
     rows = ChatResult.unscoped.select_related("author__user").select_for_update(of=("self",))
-    return rows.get(pk=result_id), locked
+    try:
+        chat = Chat.unscoped.select_related("organization").get(results=result_id)
+        locked = conversation.lock(chat)
+        return rows.get(pk=result_id), locked
+    except ObjectDoesNotExist:
+        return None
 
 
 def _close(result: ChatResult, status: ChatResult.Status) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core.exceptions import SuspiciousFileOperation
 from django.db import connection
-from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
@@ -15,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_safe
+from django.views.static import serve
 
 from chat import kinds
 from chat.protocol import MAX_TEXT
@@ -148,6 +152,16 @@ def frame_config(widget: Widget, language: str, wanted: str = "") -> dict[str, A
         "max_text": MAX_TEXT,
         "texts": widget_texts(),
     }
+
+
+@require_safe
+def avatar(request: HttpRequest, path: str) -> HttpResponseBase:
+    """A picture of an assistant, which any site may show."""
+    try:
+        return serve(request, path, document_root=str(settings.MEDIA_ROOT / "avatars"))
+    except (OSError, SuspiciousFileOperation):
+        # A path that leads out of the folder, or is longer than any name of a file.
+        raise Http404 from None
 
 
 def _language(request: HttpRequest, widget: Widget) -> str:

@@ -17,6 +17,7 @@ from organizations.models import Member
 Versioned = FAQEntry | Article
 # Longer stretches are shown as wholly replaced: comparing them word by word takes too long.
 MAX_WORDS = 3000
+MOST_PAIRS = 600 * 600
 
 
 def of(item: Versioned) -> QuerySet[Revision]:
@@ -129,7 +130,9 @@ def _by_words(old: list[str], new: list[str]) -> Iterable[Stretch]:
     if len(old) > MAX_WORDS or len(new) > MAX_WORDS:
         yield from (Stretch("del", "".join(old)), Stretch("ins", "".join(new)))
         return
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    # In a long text words that are everywhere are passed over: see `organizations.agents`.
+    is_long = len(old) * len(new) > MOST_PAIRS
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=is_long)
     for tag, a, b, c, d in matcher.get_opcodes():
         if tag == "equal":
             yield Stretch("same", "".join(old[a:b]))

@@ -51,7 +51,9 @@ _BY_NAME = {fold(name): column for column in COLUMNS for name in (column, *NAMES
 
 # A program of tables takes a cell that begins so for a formula.
 _FORMULA = "=+-@＝＋－＠"
-_QUOTED = re.compile(rf"^'(?=['{re.escape(_FORMULA)}])")
+# Some look past what is blank.
+_RISKY = re.compile(rf"\s*[{re.escape(_FORMULA)}]|'\s*['{re.escape(_FORMULA)}]")
+_QUOTED = re.compile(rf"^'(?=\s*['{re.escape(_FORMULA)}])")
 
 
 def column_of(name: str) -> str | None:
@@ -103,8 +105,7 @@ def list_of(column: str, cell: str) -> list[str]:
 
 def harmless(text: str) -> str:
     """The text behind an apostrophe, where a program of tables would run it as a formula."""
-    is_risky = text[:1] in tuple(_FORMULA) or _QUOTED.match(text)
-    return f"'{text}" if is_risky else text
+    return f"'{text}" if _RISKY.match(text) else text
 
 
 def unharmed(cell: str) -> str:

@@ -71,6 +71,11 @@ class OperatorConsumer(Socket):
             if task:
                 task.cancel()
 
+    async def erased(self) -> Closed | None:
+        """A member who was removed or blocked meanwhile is let go."""
+        member = await in_database(access.member_of, self.scope.get("user"))
+        return Closed(NOBODY) if member is None else None
+
     async def _stay(self) -> None:
         while True:
             await asyncio.sleep(presence.HEARD_EVERY)

@@ -218,6 +218,8 @@ def tools_in(agent: Agent) -> set[int]:
 # --- comparing --------------------------------------------------------------------------------
 
 
+# Of words that are compared exactly.
+MOST_PAIRS = 300 * 300
 # A piece of a text, and whether it is only on this side.
 Pieces = list[tuple[str, bool]]
 
@@ -236,7 +238,10 @@ class Difference:
         old, new = (re.findall(r"\s*\S+", text) for text in (self.before, self.after))
         left: Pieces = []
         right: Pieces = []
-        matcher = SequenceMatcher(None, old, new, autojunk=False)
+        # Words that are everywhere are passed over in a long text, or the same few of them, time
+        # and again, would be compared for minutes.
+        is_long = len(old) * len(new) > MOST_PAIRS
+        matcher = SequenceMatcher(None, old, new, autojunk=is_long)
         for kind, a, b, c, d in matcher.get_opcodes():
             left += [("".join(old[a:b]), kind != "equal")] if a < b else []
             right += [("".join(new[c:d]), kind != "equal")] if c < d else []

@@ -45,6 +45,7 @@ SENTENCES: dict[str, Promise] = {
     "worker_lost": _("The worker was lost during the call."),
     "tool_gone": _("The tool has been deleted or switched off."),
     "internal": _("The call failed here, before it was made."),
+    "unread": _("The service has answered, but its answer could not be read here."),
 }
 # Until one of these shows, nothing of the request has reached the service.
 NEVER_SENT = {
@@ -141,7 +142,12 @@ async def _made(described: HTTPCall, arguments: Mapping[str, Any], key: str) -> 
         )
     except outgoing.Refused as refused:
         return Outcome(refused.code, address=shown)
-    return _kept(described, answer, secrets, shown)
+    try:
+        return _kept(described, answer, secrets, shown)
+    except Exception:
+        # It was made all the same, which nobody may be told otherwise.
+        log.exception("%s %s: the answer was not read", type(described).__name__, described.pk)
+        return Outcome("unread", answer.status, address=shown)
 
 
 def _filled(described: HTTPCall, arguments: Mapping[str, Any]) -> tuple[str, bytes | None]:

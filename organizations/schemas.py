@@ -99,7 +99,9 @@ def _check_part(part: Schema, place: str) -> None:
             place, _("a field's name has 1 to %(most)s characters") % {"most": LONGEST_NAME}
         )
     required = part.get("required", [])
-    if not isinstance(required, list) or any(name not in names for name in required):
+    if not isinstance(required, list) or not all(
+        isinstance(name, str) and name in names for name in required
+    ):
         raise _wrong(place, _("“required” lists fields that are there"))
     for name in COUNTS:
         if name in part and (type(part[name]) is not int or part[name] < 0):

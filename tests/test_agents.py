@@ -529,3 +529,13 @@ def test_widget_shows_greeting_and_questions_of_its_agent(acme: House) -> None:
     assert views.frame_config(widget, "en")["welcome_message"] == "Hi there"
     widget.welcome_message = "Own words"
     assert views.frame_config(widget, "en")["welcome_message"] == "Own words"
+
+
+def test_a_long_text_of_the_same_few_words_is_compared_at_once() -> None:
+    """Word by word it would take minutes, and a process with it."""
+    before, after = " a b" * 1000, " a a b b" * 500
+    left, right = agents.Difference("instructions", "", before, after).pieces()
+    assert ("".join(text for text, _is_other in left), "".join(t for t, _o in right)) == (
+        before,
+        after,
+    )

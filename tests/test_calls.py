@@ -361,3 +361,30 @@ def test_headers_that_no_key_opens_are_said_so(settings: Settings, server: ToolS
     assert sealing.unseal(row.sealed_headers).endswith(SECRET)
     settings.ENCRYPTION_KEYS = ["another key that is long enough for this"]
     assert made(row).code == "key_unreadable"
+
+
+def test_json_beyond_all_sense_is_a_text(server: ToolServer, allowed: None) -> None:
+    """It was asked, and has answered: nobody is told that nothing was done."""
+    deep = calling.call_and_wait(tool(f"{server.url}/deep"), {})
+    assert (deep.code, deep.status) == ("", 200)
+    assert deep.kept.startswith("[[[[")
+    half = calling.call_and_wait(tool(f"{server.url}/half"), {})
+    assert half.code == ""
+    half.kept.encode()
+    # It would stand in a receipt, which PostgreSQL keeps as JSON.
+    nul = calling.call_and_wait(tool(f"{server.url}/nul"), {})
+    assert nul.kept == '{"weather":"sunny","hours":["9"]}'
+
+
+def test_an_answer_that_cannot_be_read_here_was_given(
+    server: ToolServer, allowed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure of ours after the call is not one before it."""
+
+    def broken(*_anything: Any) -> Any:
+        raise RecursionError
+
+    monkeypatch.setattr(keeping, "pick", broken)
+    outcome = calling.call_and_wait(tool(f"{server.url}/book", method="POST"), {})
+    assert (outcome.code, outcome.status) == ("unread", 200)
+    assert outcome.may_have_happened

@@ -177,6 +177,14 @@ def test_signs_of_annoyance(lately: list[Said], is_annoyed: bool) -> None:
     assert (handoffs.signs_of_annoyance(lately) >= handoffs.ANNOYED) is is_annoyed
 
 
+def test_long_texts_are_the_same_only_to_the_letter() -> None:
+    """To look for likeness in these would take minutes of a worker's time."""
+    one, other = "ab" * 2000, "aabb" * 1000
+    twice = [said("user", one), ANSWER, said("user", one)]
+    assert handoffs.signs_of_annoyance(twice) == 1
+    assert handoffs.signs_of_annoyance([said("user", one), ANSWER, said("user", other)]) == 0
+
+
 # --- sensitive, limits --------------------------------------------------------------------------
 
 

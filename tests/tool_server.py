@@ -72,6 +72,16 @@ class ToolServer(ThreadedServer):
     async def _long(self, request: web.Request) -> web.Response:
         return web.json_response({"text": "y" * 50_000})
 
+    async def _deep(self, request: web.Request) -> web.Response:
+        text = "[" * 900 + "]" * 900
+        return web.Response(text=text, content_type="application/json")
+
+    async def _half(self, request: web.Request) -> web.Response:
+        return web.Response(text='"half \\ud800 and \\u0000"', content_type="application/json")
+
+    async def _nul(self, request: web.Request) -> web.Response:
+        return web.json_response({"weather\0": "sunny\0", "hours": ["9\0"]})
+
     async def _text(self, request: web.Request) -> web.Response:
         return web.Response(text="Sunny, 21 degrees")
 

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
-from django.views.static import serve
 
 from chat import views
 from chat.consumers import VisitorConsumer
@@ -23,7 +22,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("organizations.urls")),
     path("admin/", admin.site.urls),
-    path("media/avatars/<path:path>", serve, {"document_root": settings.MEDIA_ROOT / "avatars"}),
+    path("media/avatars/<path:path>", views.avatar, name="avatar"),
 ]
 if settings.DEMO:
     urlpatterns.append(path("", include("demo.urls")))

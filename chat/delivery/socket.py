@@ -127,6 +127,14 @@ class Socket:
     async def closed(self) -> None:
         """Called when the connection is gone."""
 
+    async def erased(self) -> Closed | None:
+        """How to end, where what the socket speaks for has been deleted meanwhile."""
+        return None
+
+    async def _end_if_erased(self) -> None:
+        if closed := await self.erased():
+            raise closed from None
+
     async def join(self, group: str, scope: str) -> None:
         """Hear a group; `scope` is what its envelopes must name (see `events.envelope`)."""
         if group in self.groups:
@@ -219,6 +227,8 @@ class Socket:
             client_id = frame.__dict__.get("client_id")
             await self.handlers[type(frame)](self, frame)
         except Refused as refused:
+            if refused.code == "unknown_chat":
+                await self._end_if_erased()
             with translation.override(self.language):
                 self.send_error(
                     refused.code,
@@ -235,6 +245,7 @@ class Socket:
         except Closed:
             raise
         except Exception:
+            await self._end_if_erased()
             log.exception("a frame failed")
             with translation.override(self.language):
                 self.send_error(

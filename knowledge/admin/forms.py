@@ -115,6 +115,9 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "file" not in self.fields:
+            # Who may only look is shown texts, not fields.
+            return
         self.fields["file"].help_text = _(
             "PDF, DOCX, TXT, MD, HTML, or a CSV with the columns question and answer; up to "
             "%(size)s MB. A new file takes the old one's place once it is indexed."

@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 MASK = "•••"
 MOST_PATHS = 20
 LONGEST_PATH = 200
+# orjson writes 254 levels, and Python's own stack ends not far behind.
+DEEPEST = 100
 # A mask of less would eat half of every text.
 SHORTEST_SECRET = 4
 _SCHEMES = {"bearer", "basic", "token", "digest", "apikey", "api-key", "key"}
@@ -51,11 +53,39 @@ def _path(line: str) -> tuple[str, ...]:
 
 
 def read(content: bytes) -> Any:
-    """An answer as JSON, or as the text it is."""
+    """An answer as JSON, or as the text it is; so is JSON that is nested beyond all sense."""
     try:
-        return orjson.loads(content)
+        answer = orjson.loads(content)
     except orjson.JSONDecodeError:
-        return content.decode("utf-8", "replace").replace("\0", "")
+        answer = None
+    else:
+        if not is_deep(answer, DEEPEST):
+            return _without_nul(answer)
+    return content.decode("utf-8", "replace").replace("\0", "")
+
+
+def _without_nul(value: Any) -> Any:
+    """PostgreSQL takes it in no text, and in no JSON."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, dict):
+        return {key.replace("\0", ""): _without_nul(part) for key, part in value.items()}
+    return [_without_nul(part) for part in value] if isinstance(value, list) else value
+
+
+def is_deep(value: Any, most: int) -> bool:
+    """Whether lists and objects stand in each other more than so many times."""
+    level = [value]
+    for _step in range(most + 1):
+        level = [part for whole in level for part in _inner(whole)]
+        if not level:
+            return False
+    return True
+
+
+def _inner(value: Any) -> Iterator[Any]:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (part for part in parts if isinstance(part, dict | list))
 
 
 def pick(answer: Any, paths: Sequence[tuple[str, ...]]) -> Any:

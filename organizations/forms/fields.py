@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from organizations.calls import keeping
 from organizations.models import Language
 from organizations.models.agents import MOST_FALLBACKS
 
@@ -96,6 +98,80 @@ class SecretField(forms.MultiValueField):
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Whether anything was typed or ticked."""
         return any(data or [])
+
+
+# Deeper than anything that is meant, and far from where a parser gives up.
+DEEPEST_JSON = 50
+
+
+def read_json(text: str) -> Any:
+    """The JSON that somebody typed; refuses what it is not, and what cannot be stored.
+
+    Python reads more than JSON is (NaN, half a character), and PostgreSQL keeps less (no NUL).
+    """
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+        kept = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except json.JSONDecodeError as error:
+        raise ValidationError(
+            _("This is not JSON: see line %(line)s, character %(column)s."),
+            code="json",
+            params={"line": error.lineno, "column": error.colno},
+        ) from None
+    except RecursionError:
+        raise ValidationError(_("This is nested too deeply."), code="json_deep") from None
+    except ValueError:
+        # A number without an end, one beyond all bounds, or half a character.
+        raise ValidationError(
+            _("This holds a number or a character that cannot be stored."), code="json_value"
+        ) from None
+    if keeping.is_deep(value, DEEPEST_JSON):
+        raise ValidationError(_("This is nested too deeply."), code="json_deep")
+    if b"\\u0000" in kept or _has_giant(value):
+        raise ValidationError(
+            _("This holds a number or a character that cannot be stored."), code="json_value"
+        )
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def _has_giant(value: Any) -> bool:
+    """Whether a whole number is too large for the protocols that carry it on."""
+    if isinstance(value, dict):
+        return any(map(_has_giant, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_giant, value))
+    return isinstance(value, int) and abs(value) >= 2**63
+
+
+class JSONTextField(forms.JSONField):
+    """JSON to be read and written by people: indented, and empty where there is none."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """What the page shows; what was typed wrong stays as it was typed."""
+        if value is None or isinstance(value, str):
+            return value or ""
+        return json.dumps(value, ensure_ascii=False, indent=2)
+
+    def to_python(self, value: Any) -> Any:
+        """The value, or what is wrong with its text."""
+        if self.disabled or value in self.empty_values or not isinstance(value, str):
+            return None if value in self.empty_values else value
+        return read_json(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """What was typed."""
+        return initial if self.disabled else data
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Whether another value was typed; what is none has changed."""
+        try:
+            return bool(self.to_python(data) != initial)
+        except ValidationError:
+            return True
 
 
 class ByLanguageWidget(forms.MultiWidget):
@@ -236,7 +312,7 @@ class FallbacksField(forms.MultiValueField):
                 raise ValidationError(_("Name the model of each fallback."), code="no_model")
             if not model:
                 continue
-            if provider and (not provider.isdigit() or int(provider) not in self.offered):
+            if provider and (not provider.isdecimal() or int(provider) not in self.offered):
                 raise ValidationError(_("Choose one of your own providers."), code="provider")
             entry = {"provider": int(provider) if provider else None, "model": model}
             if entry not in kept:

@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from organizations.forms.fields import ByLanguageField, ByLanguageWidget
+from organizations.forms.fields import ByLanguageField, ByLanguageWidget, read_json
 from organizations.models import ChatType
 
 
@@ -35,16 +34,7 @@ class SchemaField(forms.CharField):
         text = super().clean(value)
         if not text:
             return {}
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValidationError(
-                _("This is not JSON: see line %(line)s, character %(column)s."),
-                code="json",
-                params={"line": error.lineno, "column": error.colno},
-            ) from None
-        except RecursionError:
-            raise ValidationError(_("This is nested too deeply."), code="json") from None
+        return read_json(text)
 
 
 class KindForm(forms.ModelForm):  # type: ignore[type-arg]

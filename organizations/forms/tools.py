@@ -19,7 +19,7 @@ from unfold.widgets import (
 
 from organizations import calling, sealing
 from organizations.calls import schemas
-from organizations.forms.fields import SecretChange, SecretField
+from organizations.forms.fields import JSONTextField, SecretChange, SecretField
 from organizations.forms.widgets import LinesField
 from organizations.models import ContextProvider, Tool
 from organizations.models.providers import parse_headers
@@ -33,16 +33,6 @@ EXAMPLE = (
     '{"type": "object", "properties": {"number": {"type": "string", "description": "The order"}}, '
     '"required": ["number"]}'
 )
-
-
-class JSONTextField(forms.JSONField):
-    """JSON to be read and written by people: indented, and empty where there is none."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """What the page shows."""
-        if value is None or isinstance(value, str):
-            return value or ""
-        return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _json_text(rows: int) -> UnfoldAdminTextareaWidget:
@@ -225,7 +215,7 @@ def _field(name: str, schema: Any, is_needed: bool) -> forms.Field:
         return forms.FloatField(widget=UnfoldAdminDecimalFieldWidget, **common)
     if kind == "string":
         return forms.CharField(max_length=4000, widget=UnfoldAdminTextInputWidget, **common)
-    return forms.JSONField(widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), **common)
+    return JSONTextField(widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}), **common)
 
 
 def _stored(described: HTTPCall) -> str:

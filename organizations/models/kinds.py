@@ -127,9 +127,11 @@ class ChatType(OrganizationOwned):
         """Refuse a type without a name, and an opening without its text."""
         super().clean()
         if not any(self.names.values()):
-            raise ValidationError({"names": _("Give the type a name.")}, code="required")
+            nameless = ValidationError(_("Give the type a name."), code="required")
+            raise ValidationError({"names": nameless})
         if self.opening != self.Opening.NONE and not any(self.opening_texts.values()):
-            raise ValidationError({"opening_texts": _("Write the opening.")}, code="required")
+            silent = ValidationError(_("Write the opening."), code="required")
+            raise ValidationError({"opening_texts": silent})
 
     def name(self, language: str) -> str:
         """What visitors call it."""
