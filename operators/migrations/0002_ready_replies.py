@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('operators', '0001_initial'),
-        ('organizations', '0013_sign_in_attempts'),
+        ('organizations', '0014_sign_in_attempts'),
     ]
 
     operations = [

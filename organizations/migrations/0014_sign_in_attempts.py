@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('organizations', '0012_knowledge_graph'),
+        ('organizations', '0013_tool_revisions'),
     ]
 
     operations = [
