@@ -72,7 +72,15 @@ RULES: dict[str, Rule] = {
         NUMBER,
     ),
     **dict.fromkeys(
-        ("BEHIND_TLS_PROXY", "DEBUG", "DEMO", "OPENAI_EMBEDDING_DIMENSIONS", "PLAIN_STATIC"), SWITCH
+        (
+            "BEHIND_TLS_PROXY",
+            "DEBUG",
+            "DEMO",
+            "OPENAI_EMBEDDING_DIMENSIONS",
+            "PLAIN_STATIC",
+            "PREPARED_STATEMENTS",
+        ),
+        SWITCH,
     ),
     "DATABASE_URL": (
         is_url("postgres", "postgresql", "pgsql"),
