@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
+Cut = Literal["", "ai_cut", "ai_filtered"]
+
 
 @dataclass(frozen=True)
 class ToolSpec:
@@ -69,13 +71,15 @@ class Usage:
 class Delta:
     """A piece of an answer: text, or at the end what it used; `model` tells who spoke.
 
-    `uses` come whole, in one piece, once the model has said all that it wants called.
+    `uses` come whole, in one piece, once the model has said all that it wants called. `cut` is the
+    code of why the provider ended the answer before the model did.
     """
 
     text: str = ""
     usage: Usage | None = None
     model: str = ""
     uses: tuple[ToolUse, ...] = ()
+    cut: Cut = ""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 from ai import trouble
-from ai.interface import AIError, Call, ChatModel, ChatRequest, Delta, PromptMessage, Usage
+from ai.interface import AIError, Call, ChatModel, ChatRequest, Cut, Delta, PromptMessage, Usage
 from ai.tokens import MESSAGE, estimate
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,9 @@ LETTERS_A_TOKEN = 12
 STOPPED = "stopped"
 TOO_LONG = "ai_too_long"
 # Failures before the first word for which the prompt was read all the same, and will be charged.
-CHARGED = frozenset({"", STOPPED, TOO_LONG, "ai_timeout", "ai_broken", "ai_empty"})
+# An answer that is shown as far as it goes.
+CUT = frozenset({TOO_LONG, "ai_cut", "ai_filtered"})
+CHARGED = frozenset({"", STOPPED, "ai_timeout", "ai_broken", "ai_empty", *CUT})
 
 _heard: ContextVar[list[Call] | None] = ContextVar("calls", default=None)
 
@@ -48,6 +50,7 @@ async def metered(
     most = request.max_tokens * LETTERS_A_TOKEN
     usage: Usage | None = None
     letters, has_spoken, code, said = 0, False, STOPPED, []
+    cut: Cut = ""
     try:
         async with aclosing(model.stream(request)) as deltas:
             try:
@@ -56,7 +59,7 @@ async def metered(
             except TimeoutError:
                 raise trouble.too_late() from None
             while delta is not None:
-                usage = delta.usage or usage
+                usage, cut = delta.usage or usage, delta.cut or cut
                 has_spoken = has_spoken or says(delta)
                 letters += len(delta.text)
                 said.append(delta.text)
@@ -68,9 +71,12 @@ async def metered(
                 if time.monotonic() - began > LONGEST_SECONDS:
                     raise trouble.too_late()
                 delta = await anext(deltas, None)
+        if not has_spoken and cut:
+            # All its tokens went into thinking, or its very first words were not to be said.
+            raise AIError("The model was cut off.", code=cut, retryable=False)
         if not has_spoken:
             raise AIError("The model said nothing.", code="ai_empty", retryable=True)
-        code = ""
+        code = cut
     except AIError as error:
         code = error.code
         raise
@@ -94,7 +100,7 @@ def milliseconds(start: float, end: float | None = None) -> int:
 
 def says(delta: Delta) -> bool:
     """Whether a piece holds anything but the figures."""
-    return bool(delta.text) or replace(delta, usage=None, model="") != Delta()
+    return bool(delta.text) or replace(delta, usage=None, model="", cut="") != Delta()
 
 
 def prompt_tokens(messages: Sequence[PromptMessage]) -> int:

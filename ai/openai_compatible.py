@@ -26,7 +26,7 @@ from openai._vendor.httpx_aiohttp.transport import AiohttpTransport
 
 import outgoing
 from ai import trouble
-from ai.interface import AIError, ChatModel, ChatRequest, Connection, Delta, Usage
+from ai.interface import AIError, ChatModel, ChatRequest, Connection, Cut, Delta, Usage
 from ai.tool_protocol import UseParts, tool_options, wire_message
 from outgoing import streaming
 from outgoing.transport import KEPT_SECONDS, MOST_CONNECTIONS
@@ -37,6 +37,8 @@ MAX_LINE = 1024 * 1024
 MOST_TOKENS = 100_000_000
 # Of one whole answer, by an address that was typed into a form.
 MOST_BYTES = 32 * 1024 * 1024
+# Why a provider ends an answer that the model has not.
+CUTS: dict[str, Cut] = {"length": "ai_cut", "content_filter": "ai_filtered"}
 # How long the end of a stream is waited for, once the answer is whole.
 END_SECONDS = 0.2
 
@@ -283,12 +285,13 @@ class Chunks:
 def _taken(lines: list[bytes], parts: UseParts | None = None) -> tuple[Delta | None, bool, bool]:
     """Lines as one delta, whether the answer is finished with them, and whether the stream is."""
     text, usage, model, finished = "", None, "", False
+    cut: Cut = ""
     for line in lines:
         if not line.startswith(b"data:"):
             continue
         data = line[5:].strip()
         if data == b"[DONE]":
-            return _joined(text, usage, model), finished, True
+            return _joined(text, usage, model, cut), finished, True
         try:
             delta, ended = _parse(data, parts)
         except (AttributeError, KeyError, TypeError, IndexError):
@@ -297,11 +300,12 @@ def _taken(lines: list[bytes], parts: UseParts | None = None) -> tuple[Delta | N
         if delta:
             text += delta.text
             usage, model = delta.usage or usage, delta.model or model
-    return _joined(text, usage, model), finished, False
+            cut = delta.cut or cut
+    return _joined(text, usage, model, cut), finished, False
 
 
-def _joined(text: str, usage: Usage | None, model: str) -> Delta | None:
-    return Delta(text=text, usage=usage, model=model) if text or usage else None
+def _joined(text: str, usage: Usage | None, model: str, cut: Cut) -> Delta | None:
+    return Delta(text=text, usage=usage, model=model, cut=cut) if text or usage or cut else None
 
 
 def _parse(data: bytes, parts: UseParts | None = None) -> tuple[Delta | None, bool]:
@@ -325,10 +329,11 @@ def _parse(data: bytes, parts: UseParts | None = None) -> tuple[Delta | None, bo
     if said.get("refusal"):
         raise AIError("The model declines to answer.", code="ai_declined", retryable=False)
     text = said.get("content") or ""
-    ended = bool(choices[0].get("finish_reason"))
-    if not text and not counted:
-        return None, ended
-    return Delta(text=text, usage=counted, model=chunk.get("model") or ""), ended
+    reason = choices[0].get("finish_reason")
+    cut = CUTS.get(reason, "") if reason else ""
+    if not text and not counted and not cut:
+        return None, bool(reason)
+    return Delta(text=text, usage=counted, model=chunk.get("model") or "", cut=cut), bool(reason)
 
 
 def _counted(usage: dict[str, Any]) -> Usage | None:

@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from ai import metering
 from ai.interface import Call, Choice
 from organizations.models import ModelHealth, Organization, Provider
 
@@ -29,7 +30,7 @@ OPEN = "ai_circuit_open"
 # Ends that tell nothing of the model's health: what is ours, the question's, or the visitor's.
 SILENT = frozenset(
     {
-        *("stopped", "ai_too_long", "ai_refused", "ai_empty", "ai_address", OPEN),
+        *("stopped", *metering.CUT, "ai_refused", "ai_empty", "ai_address", OPEN),
         *("ai_key_unreadable", "ai_provider_off", "ai_provider_gone"),
     }
 )

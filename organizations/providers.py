@@ -36,6 +36,8 @@ SENTENCES: dict[str, Promise] = {
     ),
     "stopped": _("It was stopped before its end."),
     "ai_empty": _("The model said nothing."),
+    "ai_cut": _("The answer has reached its most tokens and was cut off."),
+    "ai_filtered": _("The provider's filter has cut the answer off."),
     "ai_too_long": _("The model did not come to an end and was cut off."),
     "ai_circuit_open": _("The model has failed too often of late and is left alone for a while."),
     "ai_provider_off": _("The provider is switched off."),

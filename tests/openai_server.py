@@ -102,6 +102,8 @@ ODD_STREAMS = {
     "fake-shape": b'data: {"choices": ["By card."]}\n\ndata: [DONE]\n\n',
     "fake-lines": b"By card or in cash.\n\nAnd thank you.\n\n",
 }
+# Models that a provider ends before they have; the second before its first word.
+ENDS = {"fake-short": "length", "fake-pensive": "length", "fake-filtered": "content_filter"}
 _PACED = re.compile(r"^fake-(\d+)-(\d+)-(\d+)$")
 
 
@@ -278,7 +280,7 @@ class OpenAIServer(ThreadedServer):
                 await asyncio.Event().wait()
             if mode == "fake-gate" and count == 2:
                 await self.wait_at_gate()
-        await send({}, "stop")
+        await send({}, ENDS.get(mode, "stop"))
         wants_usage = (body.get("stream_options") or {}).get("include_usage")
         if wants_usage and mode != "fake-uncounted":
             await response.write(_event(body, choices=[], usage=_usage(body, count)))
@@ -351,7 +353,7 @@ def vector_of(text: str, size: int) -> list[float]:
 
 
 def _words(body: dict[str, Any]) -> list[str]:
-    if body["model"] == "fake-empty":
+    if body["model"] in ("fake-empty", "fake-pensive"):
         return []
     if body["model"] == "fake-hostile":
         return HOSTILE

@@ -24,6 +24,7 @@ from ai.fallback import FallbackModel, Patience
 from ai.interface import AIError, Call, ChatRequest, Choice, Connection, PromptMessage
 from ai.scripted import ScriptedModel
 from chat import citations, visitor
+from chat.admin import receipt
 from chat.management.commands.dispatch import dispatch_once
 from chat.models import Message, ModelCall, Turn
 from knowledge import entries, indexing
@@ -293,6 +294,31 @@ def test_answer_that_never_ends_is_cut_off(acme: House, server: OpenAIServer) ->
     assert 1200 < len(said(turn)[0]) < 100_000
     assert calls(turn) == [("fake-huge", "ai_too_long")]
     assert ModelCall.unscoped.get().is_estimated
+
+
+@pytest.mark.parametrize(
+    ("model", "code"), [("fake-short", "ai_cut"), ("fake-filtered", "ai_filtered")]
+)
+def test_answer_that_the_provider_cuts_off_is_shown_and_marked(
+    acme: House, server: OpenAIServer, model: str, code: str
+) -> None:
+    use(acme, provider_at(acme, server.base_url), model)
+    turn = once(asked(acme))
+    assert said(turn) == ["I do not know that."]
+    assert calls(turn) == [(model, code)]
+    assert {"code": code} in turn.flags
+    assert receipt.flags_of(turn)[-1]["label"]
+    assert not ModelHealth.unscoped.exists()
+
+
+def test_model_that_only_thinks_until_its_tokens_end_gives_way_to_the_next(
+    acme: House, server: OpenAIServer
+) -> None:
+    use(acme, provider_at(acme, server.base_url), "fake-pensive", "fake")
+    turn = once(asked(acme))
+    assert said(turn) == ["I do not know that."]
+    assert calls(turn) == [("fake-pensive", "ai_cut"), ("fake", "")]
+    assert turn.flags == [{"code": "no_source"}]
 
 
 def test_tokens_that_a_provider_does_not_count_are_estimated(

@@ -34,6 +34,7 @@ FLAGS: dict[str, str | Promise] = {
     "partly_cited": _("Some sentences cite nothing"),
     "refused": _("Nothing was found and the model cited nothing, so its answer was not shown"),
     "unknown_source": _("It cited sources that were not given; the numbers were taken out"),
+    **{code: providers.SENTENCES[code] for code in ("ai_cut", "ai_filtered", "ai_too_long")},
     "no_source": _("No source was found; the model answered from its instructions and the chat"),
 }
 

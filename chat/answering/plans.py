@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from ai import metering
 from ai.interface import Call, ChatModel, ChatRequest, Usage
 from chat import citations, turns
 from chat.accounting import accounts
@@ -90,8 +91,12 @@ class Plan:
             not (self.prompt.given or self.is_guided)
             or self.calls_for_people
             or (not cited and bool(self.unless_cited or citations.admits_ignorance(text))),
-            citations.flags(text, checker),
+            [*citations.flags(text, checker), *self._cuts()],
         )
+
+    def _cuts(self) -> list[dict[str, Any]]:
+        code = self.request.calls[-1].code if self.request.calls else ""
+        return [{"code": code}] if code in metering.CUT else []
 
     def cost(self, usage: Usage | None) -> Decimal | None:
         """The price of an answer of the model, where one is known."""
