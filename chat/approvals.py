@@ -16,8 +16,8 @@ from datetime import timedelta
 
 from celery import current_app
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Q
+from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
 from redis import RedisError
 
@@ -27,7 +27,7 @@ from chat.database import in_database
 from chat.models import Chat, Handoff, Message, Mode, ToolCall
 from organizations import calling
 from organizations.calls import schemas
-from organizations.models import Member, Tool
+from organizations.models import Member
 
 log = logging.getLogger(__name__)
 
@@ -73,23 +73,27 @@ async def run(call_id: int) -> None:
         return
     outcome = calling.Outcome("tool_gone")
     if call.tool is not None and call.tool.is_active:
-        outcome = calling.Outcome("invalid")
-        # The owner may have changed what it takes since it was asked for.
-        if not schemas.problems(call.tool.parameters, call.arguments):
+        outcome = calling.Outcome("tool_changed")
+        if is_what_was_asked(call):
             outcome = await calling.call(call.tool, call.arguments, str(call.key))
     await _kept(call_id, outcome)
 
 
 def _take_up(call_id: int) -> ToolCall | None:
     """One conditional UPDATE decides who makes the call."""
-    # The tool may have become another since it was asked for: it is called as it is now.
-    now = Tool.unscoped.filter(pk=OuterRef("tool")).values("revision")
     taken = ToolCall.unscoped.filter(pk=call_id, status=Status.APPROVED).update(
-        status=Status.RUNNING, started_at=Now(), revision=Coalesce(Subquery(now), F("revision"))
+        status=Status.RUNNING, started_at=Now()
     )
     if not taken:
         return None
     return ToolCall.unscoped.select_related("tool", "organization").get(pk=call_id)
+
+
+def is_what_was_asked(call: ToolCall) -> bool:
+    """Whether its tool is still the one that a person was shown: only that was confirmed."""
+    if call.tool is None or call.revision != call.tool.revision:
+        return False
+    return not schemas.problems(call.tool.parameters, call.arguments)
 
 
 async def _kept(call_id: int, outcome: calling.Outcome) -> None:

@@ -309,6 +309,11 @@ def decide(member: Member, call_id: int, approve: bool) -> None:
             raise ChatClosed
         if approve and (call.tool is None or not call.tool.is_active):
             raise Refused(_("The tool has been deleted or switched off."), code="tool_gone")
+        if approve and not approvals.is_what_was_asked(call):
+            raise Refused(
+                _("The tool has been changed since. Decline this; the assistant can ask again."),
+                code="tool_changed",
+            )
         if approvals.decide(locked, call, member, approve):
             return
     call.refresh_from_db()

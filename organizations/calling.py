@@ -44,6 +44,7 @@ SENTENCES: dict[str, Promise] = {
     "too_many_calls": _("Too many calls for one answer."),
     "worker_lost": _("The worker was lost during the call."),
     "tool_gone": _("The tool has been deleted or switched off."),
+    "tool_changed": _("The tool has been changed since the call was confirmed."),
     "internal": _("The call failed here, before it was made."),
     "unread": _("The service has answered, but its answer could not be read here."),
 }
@@ -51,7 +52,7 @@ SENTENCES: dict[str, Promise] = {
 NEVER_SENT = {
     *("bad_address", "scheme", "user_info", "port", "odd_address", "local_name", "no_such_host"),
     *("unreachable", "tls", "connect_timeout", "key_unreadable", "internal"),
-    *("invalid", "tool_gone"),
+    *("invalid", "tool_gone", "tool_changed"),
     *("argument_missing", "argument_path", "argument_shape", "argument_long"),
 }
 

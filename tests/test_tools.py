@@ -537,17 +537,15 @@ def test_each_call_names_the_definition_it_was_made_by(
     acme: House, ask: Any, model: ScriptedModel, book: Tool, server: ToolServer, sent: list[int]
 ) -> None:
     chat, call = propose(ask, model)
-    assert call.revision == 1
-    # Changed after a person was asked: what is called is the tool as it is now.
+    desk.decide(acme.operator, call.pk, True)
+    assert run(call).revision == 1
     book.description = "Books a table by the window."
     definitions.save(book, acme.owner)
-    desk.decide(acme.operator, call.pk, True)
-    assert run(call).revision == 2
     page = client_of(acme.owner).get(reverse("admin:chat_toolcall_change", args=[call.pk]))
-    kept = ToolRevision.objects.of(acme.organization).get(tool=book, number=2)
+    kept = ToolRevision.objects.of(acme.organization).get(tool=book, number=1)
     assert reverse("admin:organizations_toolrevision_change", args=[kept.pk]) in page.text
     lines = client_of(acme.owner).get(reverse("admin:chat_chat_change", args=[chat.pk]))
-    assert "revision 2" in lines.text
+    assert "revision 1" in lines.text
 
 
 def test_without_a_model_the_result_is_told_too(
@@ -754,13 +752,32 @@ def test_a_closed_chat_and_a_tool_that_is_gone_confirm_nothing(
     assert server.asked == []
 
 
+def test_a_word_for_one_tool_is_none_for_another(
+    acme: House, ask: Any, model: ScriptedModel, book: Tool, server: ToolServer
+) -> None:
+    _chat, first = propose(ask, model)
+    desk.decide(acme.operator, first.pk, True)
+    other = f"{server.url}/orders/7"
+    book.url = other
+    definitions.save(book, acme.owner)
+    assert (run(first).status, first.error) == ("failed", "tool_changed")
+    _chat, second = propose(ask, model)
+    book.url = f"{other}?as=another"
+    definitions.save(book, acme.owner)
+    with pytest.raises(Refused) as caught:
+        desk.decide(acme.operator, second.pk, True)
+    assert caught.value.code == "tool_changed"
+    desk.decide(acme.operator, second.pk, False)
+    assert server.asked == []
+
+
 def test_a_tool_that_changed_its_mind_is_not_called_with_old_arguments(
     acme: House, ask: Any, model: ScriptedModel, book: Tool, server: ToolServer
 ) -> None:
     _chat, call = propose(ask, model)
     desk.decide(acme.operator, call.pk, True)
     Tool.unscoped.update(parameters={"type": "object", "properties": {}})
-    assert (run(call).status, call.error) == ("failed", "invalid")
+    assert (run(call).status, call.error) == ("failed", "tool_changed")
     assert server.asked == []
 
 
