@@ -46,7 +46,8 @@ def row_of(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
     connection.ensure_connection()
     # Django's own cursor puts the values into the text, so that no two are the same.
     plain: Any = psycopg.Cursor(connection.connection)
-    with connection.make_cursor(plain) as cursor:
+    make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    with make(plain) as cursor:
         cursor.execute(statement, values)
         row: tuple[Any, ...] = cursor.fetchone() or ()
     return row

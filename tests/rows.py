@@ -106,7 +106,12 @@ def fill(house: House) -> Rows:
     # In the model's words and the people's, and in an address.
     site = f"https://{word}.example/"
     tool = add(Tool, name=word, label=word, description=word, url=site, keep=word)
-    add(ToolRevision, tool=tool, number=1, content={"url": site, "label": word})
+    add(
+        ToolRevision,
+        tool=tool,
+        number=1,
+        content={"url": site, "label": word, "headers": {"names": [], "since": 1}},
+    )
     add(ContextProvider, name=word, agent=house.agent, url=site, words=[word])
 
     add(Moderation, blocked_words=[word], topics=[word])

@@ -159,7 +159,7 @@ def test_an_answer_to_an_erased_visitor_is_paid_for_and_dropped(
     assert not [record for record in caplog.records if record.exc_info]
     assert not Turn.objects.of(acme.organization).exists()
     booked = ModelCall.objects.of(acme.organization).get()
-    assert (booked.chat, booked.turn, booked.completion_tokens) == (None, None, 2)
+    assert (booked.chat, booked.turn, booked.completion_tokens) == (None, None, 1)
 
 
 @pytest.mark.django_db

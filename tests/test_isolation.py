@@ -179,6 +179,23 @@ def test_lists_hold_own_rows_only(
                     assert word_of(globex).encode() not in response.content, address
 
 
+def test_what_an_owner_may_delete_takes_along_what_nobody_deletes_alone(
+    rows: dict[str, Rows], acme: House
+) -> None:
+    client = client_of(acme.owner)
+    asked = 0
+    for model, _model_admin in owned_admins():
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        address = reverse(f"admin:{name}_delete", args=[rows["acme"][model].pk])
+        response = client.get(address)
+        if response.status_code == 403:
+            continue
+        assert response.status_code == 200, address
+        assert not response.context["perms_lacking"], address
+        asked += 1
+    assert asked > 10
+
+
 def test_forms_offer_own_rows_only(rows: dict[str, Rows], acme: House, globex: House) -> None:
     """Choices of foreign keys and of many-to-many fields, in new and in existing rows."""
     client = client_of(acme.owner)

@@ -419,14 +419,14 @@ def test_twenty_at_99_percent_pass_a_limit_by_one_reply_at_most(acme: House, has
         spent(acme, Scope.AGENT, tokens=990, key=str(acme.agent.pk))
     else:
         ledger.book(who, [("answer", Call("scripted", None, Usage(990, 0)))])
-    bills = [bills.Bill(Account(**{**vars(who), "turn": turn.pk})) for turn in asked]
+    own = [bills.Bill(Account(**{**vars(who), "turn": turn.pk})) for turn in asked]
     with racers(CROWD) as threads:
-        verdicts = threads.race(*(lambda bill=bill: bill.reserve([], (), 200) for bill in bills))
+        verdicts = threads.race(*(lambda bill=bill: bill.reserve([], (), 200) for bill in own))
         assert sorted(verdicts) == ["", *["agent"] * (CROWD - 1)]
-        for bill in bills:
+        for bill in own:
             if bill.holds:
                 bill.of("answer").append(Call("scripted", None, Usage(100, 100)))
-        threads.race(*(bill.settle for bill in bills))
+        threads.race(*(bill.settle for bill in own))
     used = budget(acme, Scope.AGENT)
     assert (used.tokens, used.held_tokens) == (1190, 0)
 
@@ -495,9 +495,9 @@ def test_server_limit_is_not_passed_by_racing_organizations(
     settings.AI_DAILY_TOKENS = 1000
     spent(acme, Scope.DAY, tokens=990)
     asked = [(house, ask(house)) for house in (acme, globex) for _ in range(CROWD // 2)]
-    bills = [bills.Bill(account(house, turn=turn.pk)) for house, turn in asked]
+    own = [bills.Bill(account(house, turn=turn.pk)) for house, turn in asked]
     with racers(CROWD) as threads:
-        verdicts = threads.race(*(lambda bill=bill: bill.reserve([], (), 200) for bill in bills))
+        verdicts = threads.race(*(lambda bill=bill: bill.reserve([], (), 200) for bill in own))
     assert sorted(verdicts) == ["", *["server"] * (CROWD - 1)]
 
 

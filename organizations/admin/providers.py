@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -92,17 +93,11 @@ class ProviderAdmin(ScopedAdmin):
         """The form, whose fields no report of an error may show."""
         return super().changeform_view(request, *args, **kwargs)
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What goes along; agents that name the provider in a list or a draft hold it, too."""
-        gone, counts, needed, held = super().get_deleted_objects(objs, request)
-        wanted = {provider.pk for provider in objs}
-        users = [
-            agent
-            for agent in self.own_rows(request, Agent).order_by("name")
-            if wanted & agents.providers_in(agent)
-        ]
-        held = [*held, *(f"{agent._meta.verbose_name}: {agent}" for agent in users)]
-        return gone, counts, needed, list(dict.fromkeys(held))
+    def held_by(self, request: HttpRequest, rows: Any) -> Iterable[Agent]:
+        """Agents that name the provider in a list or a draft."""
+        wanted = {provider.pk for provider in rows}
+        own = self.own_rows(request, Agent).order_by("name")
+        return [agent for agent in own if wanted & agents.providers_in(agent)]
 
     # --- what the script asks -----------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -144,6 +145,22 @@ class ScopedAdmin(ModelAdmin):
     def _is_relation(self, path: str) -> bool:
         last = get_fields_from_path(self.model, path)[-1]
         return isinstance(last, Field) and last.is_relation
+
+    # --- what is deleted ----------------------------------------------------------------------
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What goes along, and what keeps the rows from going.
+
+        Who may delete a row may delete what exists because of it, such as revisions and receipts,
+        which nobody deletes by themselves.
+        """
+        gone, counts, _needed, held = super().get_deleted_objects(objs, request)
+        users = (f"{row._meta.verbose_name}: {row}" for row in self.held_by(request, objs))
+        return gone, counts, set(), list(dict.fromkeys([*held, *users]))
+
+    def held_by(self, request: HttpRequest, rows: Any) -> Iterable[Any]:
+        """Rows that name these without a foreign key, so that these must stay."""
+        return ()
 
     # --- what is saved ------------------------------------------------------------------------
 

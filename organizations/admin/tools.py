@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -87,17 +88,11 @@ class ToolAdmin(CallAdmin):
         address = reverse("admin:organizations_toolrevision_changelist")
         return redirect(f"{address}?tool__id__exact={tool.pk}")
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What goes along; agents that name the tool hold it."""
-        gone, counts, needed, held = super().get_deleted_objects(objs, request)
-        wanted = {tool.pk for tool in objs}
-        users = [
-            agent
-            for agent in self.own_rows(request, Agent).order_by("name")
-            if wanted & agents.tools_in(agent)
-        ]
-        held = [*held, *(f"{agent._meta.verbose_name}: {agent}" for agent in users)]
-        return gone, counts, needed, list(dict.fromkeys(held))
+    def held_by(self, request: HttpRequest, rows: Any) -> Iterable[Agent]:
+        """Agents that name the tool."""
+        wanted = {tool.pk for tool in rows}
+        own = self.own_rows(request, Agent).order_by("name")
+        return [agent for agent in own if wanted & agents.tools_in(agent)]
 
 
 @admin.register(ToolRevision)
