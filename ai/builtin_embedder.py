@@ -28,7 +28,7 @@ STOP_WORD = 0.35
 class BuiltinEmbedder(Embedder):
     """Deterministic over processes and machines: the same text is the same vector."""
 
-    name = "builtin-3"
+    name = "builtin-4"
     dimensions = DIMENSIONS
     trust = 0.6
     alone = 0.6

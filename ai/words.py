@@ -32,6 +32,9 @@ _ENDINGS = (
 )
 _RUSSIAN_ENDINGS = tuple(sorted(dict.fromkeys(_ENDINGS.split()), key=len, reverse=True))
 
+# The vowel that stands in one form only: "ребенок" and "ребенком", "скидок" and "скидка".
+_FLEETING = re.compile(r"..[^аеиоуыэюяьй](?:[ое]к|ец)$")
+
 
 def words(text: str) -> list[str]:
     """The words of a text, folded: compatibility forms, case, ё, apostrophes."""
@@ -56,6 +59,8 @@ def _russian(word: str) -> str:
         if word.endswith(ending) and len(word) - len(ending) >= SHORTEST:
             word = word[: -len(ending)]
             break
+    if _FLEETING.search(word):
+        word = word[:-2] + word[-1]
     return word[:-1] if word.endswith("нн") else word
 
 

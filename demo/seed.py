@@ -112,6 +112,7 @@ def _write_faq(organization: Organization) -> None:
                     language=language,
                     category=categories[entry.category],
                     priority=entry.priority,
+                    phrasings=list(entry.phrasings),
                 )
 
 

@@ -218,7 +218,7 @@ def test_passages_of_another_embedder_are_made_anew_and_not_compared(
     assert indexing.change_embedders() == 0
     indexing.index("faq", entry.pk, entry.content_hash)
     names = Passage.objects.of(acme.organization).values_list("embedder", flat=True)
-    assert sorted(names) == ["builtin-3", "other"]
+    assert sorted(names) == ["builtin-4", "other"]
     assert titles(acme, "Will I get a refund?") == [entry.question]
     assert indexing.change_embedders() == 1
     assert list(names.all()) == ["other"]

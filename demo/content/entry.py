@@ -12,3 +12,4 @@ class Entry(NamedTuple):
     question: str
     answer: str
     priority: int = 5
+    phrasings: tuple[str, ...] = ()

@@ -148,6 +148,7 @@ ENTRIES: list[Entry] = [
         "Yes, of any age, but for the cave (from eight) and Innopolis (from six). Children under "
         "four without a seat travel free; ask for a child seat when you book.",
         priority=6,
+        phrasings=("Which tours suit a family with a child?", "From what age are children taken?"),
     ),
     Entry(
         "people",
