@@ -60,14 +60,14 @@ def test_pages_open_or_are_refused(acme: House, rows: Rows, role: str) -> None:
 
 def test_no_query_breaks_a_page(acme: House, rows: Rows) -> None:
     """Garbage in every parameter of every list and page."""
-    words = WORDS if IS_WHOLE else dict(islice(WORDS.items(), 2))
+    names = cycle(WORDS)
     with hand_of(acme, "owner") as hand:
         for address in addresses(rows, acme):
             is_list = not address.takes_id
             if not is_list or hand.ask("GET", address.own).status_code != 200:
                 continue
-            for name, word in words.items():
-                for query in queries(address, word):
+            for name in WORDS if IS_WHOLE else islice(names, 1):
+                for query in queries(address, WORDS[name]):
                     hand.ask("GET", query, name)
             hand.ask("GET", f"{address.own}?%FF=%FE&q=%ED%A0%80&a[]=1&=&&;")
     assert not hand.report
@@ -86,7 +86,7 @@ def test_no_form_breaks_a_page(acme: House, rows: Rows) -> None:
                 files = found.files if found else set()
                 right = {name: value for name, value in form.items() if name not in files}
                 hand.ask("POST", address.own, "as it is", data=right)
-                for word in WORDS if IS_WHOLE else islice(WORDS, 4):
+                for word in WORDS if IS_WHOLE else islice(names, 2):
                     data = {name: typed(name in files, WORDS[word]) for name in form}
                     kept = {name: form[name] for name in form if name.endswith("_FORMS")}
                     hand.ask("POST", address.own, f"everywhere {word}", data=data | kept)

@@ -14,12 +14,11 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import ModelAdmin
 from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from organizations import access, budgets, dashboard, signin
-from organizations.admin.scoped import ScopedAdmin
+from organizations.admin.scoped import CarefulAdmin, ScopedAdmin
 from organizations.forms import MemberForm
 from organizations.models import Member, Organization, User
 
@@ -28,7 +27,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Organization)
-class OrganizationAdmin(ModelAdmin):
+class OrganizationAdmin(CarefulAdmin):
     """One's own organization; all of them for who sets them up."""
 
     list_display = ["name", "slug", "created_at"]
@@ -179,7 +178,7 @@ class MemberAdmin(ScopedAdmin):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin, CarefulAdmin):  # type: ignore[type-arg]
     """Accounts, for who sets organizations up."""
 
     form = UserChangeForm

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import get_fields_from_path, unquote
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied
 from django.db.models import Field, ForeignKey, Model, QuerySet, URLField
 from django.http import Http404, HttpRequest, HttpResponse
@@ -29,7 +30,26 @@ class OwnFilter(admin.RelatedFieldListFilter):
         return [(row.pk, str(row)) for row in rows]
 
 
-class ScopedAdmin(ModelAdmin):
+class LookedUp(AutocompleteSelect):
+    """A row that is looked up by typing. Shown again, what names none of them chooses nothing."""
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        """The chosen row alone: the others are asked for."""
+        return super().optgroups(name, [one for one in value if str(one).isdecimal()], attrs)
+
+
+class CarefulAdmin(ModelAdmin):
+    """A list that refuses garbage in its address with 400, as all else does."""
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Refuse what no filter asks for and the database would fail at."""
+        words = [value] if isinstance(value, str) else value
+        if lookup.endswith("__range") or any("\x00" in str(word) for word in words):
+            return False
+        return bool(super().lookup_allowed(lookup, value, request))
+
+
+class ScopedAdmin(CarefulAdmin):
     """Shows, offers and saves rows of the organization of whoever looks, and no others.
 
     What a role may do is said in `organizations.permissions`. A page whose app has verbs for
@@ -128,6 +148,8 @@ class ScopedAdmin(ModelAdmin):
     ) -> Any:
         """Choices from own rows only."""
         kwargs.setdefault("queryset", self.own_rows(request, field.related_model))
+        if field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", LookedUp(field, self.admin_site))
         return super().formfield_for_foreignkey(field, request, **kwargs)
 
     def formfield_for_manytomany(self, field: Any, request: HttpRequest, **kwargs: Any) -> Any:
