@@ -345,3 +345,13 @@ def test_any_cut_of_any_text_gives_the_same(text: str, data: st.DataObject) -> N
 )
 def test_a_hostile_text_is_let_through(text: str) -> None:
     assert len(whole(both, text)) <= len(text)
+
+
+@given(st.text("aзйёЙЁEİſх'’-_.,«»&\\%№1\u0306", max_size=12))
+@example("Учётной.")
+@example("«Кремлёвский»,")
+@example("don’t")
+@example("snake_case")
+def test_short_way_of_folding_folds_as_the_long_one(token: str) -> None:
+    for fold in (recitals._letters, recitals._signs):
+        assert recitals._folded(token, fold) == recitals._folded_with_care(token, fold)

@@ -181,8 +181,8 @@ class Addresses:
                 break
             end, shown = part
             said.append(shown)
-            for character in text[at:end]:
-                self._begins_line = character == "\n" or (self._begins_line and character.isspace())
+            behind = text[at:end].rpartition("\n")
+            self._begins_line = (bool(behind[1]) or self._begins_line) and not behind[2].strip()
             at = end
         self._tail = text[at:]
         return "".join(said)
@@ -293,6 +293,10 @@ def _host(address: str) -> str:
 _TOKEN = re.compile(r"\s+|\S+")
 
 
+# Most words are said again and again.
+_masked = lru_cache(maxsize=20_000)(moderation.mask)
+
+
 @dataclass
 class _Token:
     text: str
@@ -345,7 +349,7 @@ class Words:
         number = self._first + len(self._held)
         self._held.append(_Token(token))
         if not token.isspace():
-            self._held[-1].text = moderation.mask(token, self._listed)
+            self._held[-1].text = _masked(token, self._listed)
             start = self._reader.take(token, number)
             if start is not None:
                 for one in self._held[max(0, start - self._first) :]:

@@ -289,9 +289,13 @@ class Reader:
 
     def waits_from(self) -> int | None:
         """The first token that may turn out to be recited; None: all is decided."""
-        followers = [*self._plain, *(one for some in self._coded.values() for one in some)]
-        waits = [one.waits_from for one in followers if one.waits_from is not None]
-        return min(waits, default=None)
+        first: int | None = None
+        for followers in (self._plain, *self._coded.values()):
+            for one in followers:
+                waits = one.waits_from
+                if waits is not None and (first is None or waits < first):
+                    first = waits
+        return first
 
     def _followers(self) -> list[_Follower]:
         return [_Follower(group) for group in self._groups]
@@ -369,8 +373,23 @@ def _fold_signs(text: str) -> Folded:
     return _folded(text, _signs)
 
 
+# By far the most tokens: one word of plain letters with signs around it. They need no more than
+# large letters made small and those that look alike made one.
+_SIGNS = r"[!-$'-/:-@\[\]^_`{-~«»—–…“”„]*"
+_ONE_WORD = re.compile(f"{_SIGNS}([a-zA-Zа-яА-ЯёЁ]+){_SIGNS}")
+_IN_ONE = {ord("й"): "и", ord("ё"): "e"} | _LOOKALIKES
+
+
 def _folded(text: str, fold: Callable[[str], str]) -> Folded:
     """A token's letters, and which of them begin and end a word."""
+    if word := _ONE_WORD.fullmatch(text):
+        letters = word[1].casefold().translate(_IN_ONE)
+        others = [False] * (len(letters) - 1)
+        return letters, [True, *others], [*others, True]
+    return _folded_with_care(text, fold)
+
+
+def _folded_with_care(text: str, fold: Callable[[str], str]) -> Folded:
     words = [fold(word) for word in re.findall(r"[^\W_]+", _plain(text))]
     firsts = [at == 0 for word in words for at in range(len(word))]
     lasts = [at == len(word) for word in words for at in range(1, len(word) + 1)]
