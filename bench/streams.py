@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from bench import measure, visitors
 from bench.measure import Figures, Table
+from bench.model import moment_of
 from bench.place import FEEDING, MEASURED, Place, free_port, listens, wait_until
 from chat import turns
 from chat.database import in_database
@@ -214,4 +215,4 @@ class Subscriber(asyncio.Protocol):
         if event["kind"] == "ai_delta":
             self.speaking.add(event["scope"])
             for written in orjson.loads(event["frame"])["text"].split():
-                self.ages.append(now - float(written))
+                self.ages.append(now - moment_of(written))

@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -113,6 +114,8 @@ _ENDING = ".,;:!?…)]}*_~'\""
 _SPACE = re.compile(r"\s")
 # What stands without a space, up to the next bracket that may open a link.
 _RUN = re.compile(rf"(?:(?!!?\[)\S){{1,{LONGEST_RUN}}}")
+# Words that can be neither an address nor a bracket, with the space behind them.
+_EASY = re.compile(r"(?:[a-zA-Zа-яА-ЯёЁ0-9,;()\"*?]{0,15}\s+)+")
 _LABEL = re.compile(r"!?\[((?:[^\[\]\n]|!?\[[^\[\]\n]*\])*)\]")
 _TARGET = re.compile(r"\(((?:[^()\n]|\([^()\n]*\))*)\)")
 
@@ -176,7 +179,10 @@ class Addresses:
     def _take(self, is_all: bool) -> str:
         said, at, text = [], 0, self._tail
         while at < len(text):
-            part = self._part(text, at, is_all)
+            if easy := _EASY.match(text, at):
+                part: tuple[int, str] | None = (easy.end(), easy.group())
+            else:
+                part = self._part(text, at, is_all)
             if part is None:
                 break
             end, shown = part
@@ -319,7 +325,7 @@ class Words:
         short = (*codes, *recitals.phrases(tuple(listed)))
         self._reader = Reader(
             [
-                *(Group(texts) for texts in forbidden),
+                Group(tuple(chain.from_iterable(forbidden))),
                 Group(short, recitals.SUSPICIOUS_OF_CODES, has_digits=True),
             ]
         )
@@ -346,11 +352,21 @@ class Words:
         return text + self._decided(is_all=True)
 
     def _take(self, token: str) -> str:
-        number = self._first + len(self._held)
-        self._held.append(_Token(token))
-        if not token.isspace():
-            self._held[-1].text = _masked(token, self._listed)
+        is_clear = not self._held and not self._was_dropped
+        if token.isspace():
+            if is_clear:
+                self._first += 1
+                return token
+            self._held.append(_Token(token))
+        else:
+            number = self._first + len(self._held)
             start = self._reader.take(token, number)
+            text = _masked(token, self._listed)
+            if is_clear and start is None and self._reader.waits_from() is None:
+                # By far the most words.
+                self._first += 1
+                return text
+            self._held.append(_Token(text))
             if start is not None:
                 for one in self._held[max(0, start - self._first) :]:
                     one.is_dropped = True
