@@ -1,7 +1,7 @@
-"""A model that costs little: it speaks the OpenAI protocol, and every token is its write time.
+"""A model that costs little: it speaks the OpenAI protocol, and tells now and then its write time.
 
-The time is spelt in letters, a word that was never said before: an answer is made of words, and a
-number with ten digits would be looked through for secrets in code.
+The time is spelt in letters, a word that was never said before; the others are the words of an
+ordinary answer, said again and again, as what is said is looked through word by word.
 
 The model's name says what it does: `bench-<ms to the first token>-<tokens a second>-<tokens>`.
 """
@@ -25,18 +25,29 @@ HEAD = (
 )
 
 
+ANSWER = (
+    "You can pay by card or in cash when you arrive, and the deposit is returned within three "
+    "working days if you cancel a week before the tour. Children under seven travel free; please "
+    "tell us their age, so that the guide can prepare seats. The bus leaves at nine from the "
+    "station and comes back in the evening, with a long stop for lunch by the river."
+)
+WORDS = re.findall(r"\S+", ANSWER)
+# The first token of an answer is one, and so is each so much later.
+STAMPED = 8
+# No word begins so.
+MARK = "zz"
 DIGITS, LETTERS = "0123456789.", "bcdfgklmnpt"
 _SPELLING, _READING = str.maketrans(DIGITS, LETTERS), str.maketrans(LETTERS, DIGITS)
 
 
 def stamp(moment: float) -> str:
     """A moment as a word."""
-    return f"{moment:.6f}".translate(_SPELLING)
+    return MARK + f"{moment:.6f}".translate(_SPELLING)
 
 
 def moment_of(word: str) -> float:
     """The moment that a word is."""
-    return float(word.translate(_READING))
+    return float(word.removeprefix(MARK).translate(_READING))
 
 
 def chunked(event: bytes) -> bytes:
@@ -90,8 +101,10 @@ class Answer:
         # At least one: the loop's clock is coarse, and a timer may be a little early.
         due = max(self._sent + 1, int((self._loop.time() - self._begins) * self._rate) + 1)
         due = min(self._count, due)
-        for _ in range(self._sent, due):
-            self._transport.write(chunked(piece(f"{stamp(time.perf_counter())} ")))
+        for number in range(self._sent, due):
+            is_stamp = number % STAMPED == 0
+            word = stamp(time.perf_counter()) if is_stamp else WORDS[number % len(WORDS)]
+            self._transport.write(chunked(piece(f"{word} ")))
         self._sent = due
         if self._sent < self._count:
             at = self._begins + self._sent / self._rate

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from bench import measure, visitors
 from bench.measure import Figures, Table
-from bench.model import moment_of
+from bench.model import MARK, moment_of
 from bench.place import FEEDING, MEASURED, Place, free_port, listens, wait_until
 from chat import turns
 from chat.database import in_database
@@ -160,10 +160,12 @@ async def listen(place: Place, widget: Widget, count: int, pid: int, seconds: fl
     # What the beginning has left behind is not what is measured.
     await asyncio.sleep(place.size(1.0, 0.1))
     subscriber.ages.clear()
+    subscriber.heard = 0
     cpu, began = measure.cpu_seconds(pid), time.perf_counter()
     await asyncio.sleep(seconds)
     cpu, elapsed = measure.cpu_seconds(pid) - cpu, time.perf_counter() - began
-    ages, speaking = list(subscriber.ages), len(subscriber.speaking)
+    ages, heard = list(subscriber.ages), subscriber.heard
+    speaking = len(subscriber.speaking)
     await in_database(_stop, widget)
     subscriber.speaking.clear()
     while await _is_speaking(subscriber):
@@ -172,7 +174,7 @@ async def listen(place: Place, widget: Widget, count: int, pid: int, seconds: fl
     return {
         "p50": measure.percentile(ages, 0.5) * 1000,
         "p95": measure.percentile(ages, 0.95) * 1000,
-        "us": cpu / max(1, len(ages)) * 1e6,
+        "us": cpu / max(1, heard) * 1e6,
         "used": cpu / elapsed,
         "lost": max(0, count - speaking),
     }
@@ -190,10 +192,11 @@ async def _is_speaking(subscriber: Subscriber) -> bool:
 
 
 class Subscriber(asyncio.Protocol):
-    """The barest reader of the layer: it keeps the age of every token."""
+    """The barest reader of the layer: it counts tokens, and keeps the age of those that tell it."""
 
     def __init__(self) -> None:
         self.ages: list[float] = []
+        self.heard = 0
         self.speaking: set[str] = set()
         self._data = b""
 
@@ -214,5 +217,6 @@ class Subscriber(asyncio.Protocol):
     def _hear(self, event: dict[str, Any], now: float) -> None:
         if event["kind"] == "ai_delta":
             self.speaking.add(event["scope"])
-            for written in orjson.loads(event["frame"])["text"].split():
-                self.ages.append(now - moment_of(written))
+            said = orjson.loads(event["frame"])["text"].split()
+            self.heard += len(said)
+            self.ages += [now - moment_of(word) for word in said if word.startswith(MARK)]
