@@ -14,12 +14,14 @@ from bench.place import FEEDING, Place, Web, free_port, listens, wait_until
 GOAL = 2.0
 # As people come: not all in one moment.
 AT_ONCE = 50
+# So many warm a server up before: its connections to the database, too, which are no visitor's.
+WARMING = 200
 
 
 def run(place: Place) -> list[Table]:
     """Open many sockets on fresh servers and see what each holds."""
     count = place.size(1000, 8)
-    people = visitors.make_visitors(visitors.make_widget(), count + 8)
+    people = visitors.make_visitors(visitors.make_widget(), count + WARMING)
     before = measure.pin_self(FEEDING)
     results = measure.alternate(
         {
@@ -51,25 +53,25 @@ def bare(place: Place, count: int) -> Figures:
     port = free_port()
     with place.process(["-m", "bench.naive.websockets_server", str(port)]) as process:
         wait_until(lambda: listens(port), "the bare server listens", process)
-        return uvloop.run(grow(Web(port, process.pid), "/", [b""] * (count + 8)))
+        return uvloop.run(grow(Web(port, process.pid), "/", [b""] * (count + WARMING), count))
 
 
 def asgi(place: Place, module: str, count: int) -> Figures:
     """A small application."""
     with place.web(f"{module}:application") as web:
         first = b"" if module.endswith("raw") else b'{"type":"join","group":"bench.%d"}'
-        frames = [first % number if first else b"" for number in range(count + 8)]
-        return uvloop.run(grow(web, "/", frames))
+        frames = [first % number if first else b"" for number in range(count + WARMING)]
+        return uvloop.run(grow(web, "/", frames, count))
 
 
 def registered(place: Place, people: list[visitors.Someone], count: int) -> Figures:
     """The product itself."""
     with place.web("webassistant.asgi:application") as web:
-        return uvloop.run(grow(web, "/ws/chat/", [someone.register() for someone in people]))
+        return uvloop.run(grow(web, "/ws/chat/", [someone.register() for someone in people], count))
 
 
-async def grow(web: Web, path: str, frames: list[bytes]) -> Figures:
-    """Open a socket for every first frame; the first eight only warm the server up."""
+async def grow(web: Web, path: str, frames: list[bytes], count: int) -> Figures:
+    """Open a socket for every first frame; what the last `count` take is what is measured."""
     answered = asyncio.Semaphore(0)
 
     def heard(client: Client, payload: bytes) -> None:
@@ -93,10 +95,10 @@ async def grow(web: Web, path: str, frames: list[bytes]) -> Figures:
         await asyncio.sleep(0.5)
         return clients
 
-    clients = await begin(frames[:8])
+    clients = await begin(frames[:-count])
     before = measure.memory_kb(web.pid)
-    clients += await begin(frames[8:])
+    clients += await begin(frames[-count:])
     grown = measure.memory_kb(web.pid) - before
     for client in clients:
         client.close()
-    return {"kb": grown / len(frames[8:])}
+    return {"kb": grown / count}
