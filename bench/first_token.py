@@ -20,6 +20,7 @@ from openai import AsyncOpenAI
 from bench import measure, streams, visitors
 from bench.client import Client, connect
 from bench.measure import Figures, Table
+from bench.model import MARK
 from bench.place import FEEDING, MEASURED, Place, Web
 from chat.models import Turn
 
@@ -169,8 +170,8 @@ async def tutorial(web: Web, count: int) -> Figures:
         words = Words(client)
         began = time.perf_counter()
         client.send(json.dumps({"model": MODEL, "text": "How much does it cost?"}).encode())
-        took.append(await words.until(b".") - began)
+        took.append(await words.until(MARK.encode()) - began)
         for _rest in range(2):
-            await words.until(b".")
+            await words.until(b"")
         client.close()
     return spread(took)
