@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 import psycopg
 from django.conf import settings
 from django.db import close_old_connections, connection
+from django.db.backends.utils import CursorWrapper
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,11 +44,17 @@ def row_of(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
 
     For our own texts that never change: each stays with the server until its connection goes.
     """
-    connection.ensure_connection()
-    # Django's own cursor puts the values into the text, so that no two are the same.
-    plain: Any = psycopg.Cursor(connection.connection)
-    make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    with make(plain) as cursor:
+    with _preparing() as cursor:
         cursor.execute(statement, values)
         row: tuple[Any, ...] = cursor.fetchone() or ()
     return row
+
+
+def _preparing() -> CursorWrapper:
+    # Django's own cursor puts the values into the text, so that no two are the same. Whoever logs
+    # the statements wants them so.
+    if connection.queries_logged:
+        return connection.cursor()
+    connection.ensure_connection()
+    plain: Any = psycopg.Cursor(connection.connection)
+    return connection.make_cursor(plain)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +20,7 @@ from ua_parser import parse
 from chat import limits
 from chat.models import Visitor
 from chat.refusals import Refused
+from organizations import locks
 from organizations.addresses import client_address
 from organizations.models import Organization
 
@@ -173,9 +174,7 @@ def introduce(organization: Organization, token: str, details: Details) -> Visit
 
 def _check_newcomers(organization: Organization, ip: str) -> None:
     """Refuse the network that sent too many within the hour; one of its visitors at a time."""
-    with connection.cursor() as cursor:
-        name = f"newcomers:{organization.pk}:{ip}"
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+    locks.hold(f"newcomers:{organization.pk}:{ip}")
     same = Visitor.objects.of(organization).filter(ip=ip)
     found = limits.recent(same, "first_visit", NEWCOMERS)
     wait = limits.wait(found, settings.NEW_VISITORS_PER_HOUR, NEWCOMERS)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from itertools import dropwhile
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from chat import waiting
 from chat.delivery import events
 from chat.models import Chat
 from chat.protocol import SupportPending
+from organizations import locks
 from organizations.models import Organization
 
 # Those behind learn their place when they come this near, or look anew.
@@ -34,9 +35,7 @@ def tell_places(organization: Organization) -> None:
 
 def _tell(organization: Organization, newcomer: UUID | None = None) -> None:
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            name = f"queue:{organization.pk}"
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        locks.hold(f"queue:{organization.pk}")
         typical = waiting.typical_wait(organization)
         queue = waiting.open_handoffs(organization).select_related("chat")
         told = [

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Max, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 from pgvector.django import CosineDistance
@@ -22,6 +22,7 @@ from ai.texts import inert
 from knowledge import clusters, spending
 from knowledge.clusters import Asked
 from knowledge.models import AskedQuestion, Passage, Suggestion
+from organizations import locks
 from organizations.models import Organization
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,8 @@ NEIGHBOURS = 24
 NAMED_AMONG = 40
 NEAREST_PASSAGES = 5
 DRAFT_SECONDS = 30.0
-# Of PostgreSQL's advisory locks: one gathers an organization's questions at a time.
-GATHERING = 7401
+# One gathers an organization's questions at a time.
+GATHERING = "questions:%d"
 NOTHING = "NOTHING"
 
 DRAFT = """\
@@ -97,7 +98,7 @@ def _erase(questions: QuerySet[AskedQuestion]) -> None:
     with transaction.atomic():
         for organization_id in set(organizations):
             # Not in the middle of a gathering, which holds the same rows in another order.
-            _run("SELECT pg_advisory_xact_lock(%s, %s)", organization_id)
+            locks.hold(GATHERING % organization_id)
         gone = Counter(questions.values_list("suggestion", flat=True))
         questions.delete()
         for suggestion in Suggestion.unscoped.select_for_update().filter(pk__in=gone):
@@ -107,13 +108,6 @@ def _erase(questions: QuerySet[AskedQuestion]) -> None:
                 suggestion.save(update_fields=["asked_count", "question", "updated_at"])
             else:
                 suggestion.delete()
-
-
-def _run(statement: str, organization_id: int) -> bool:
-    """Ask PostgreSQL for the lock under which an organization's questions are gathered."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [GATHERING, organization_id])
-        return bool(cursor.fetchone()[0])
 
 
 # --- gathering ------------------------------------------------------------------------------------
@@ -134,7 +128,7 @@ def gather(organization: Organization) -> int:
     """
     _embed(organization)
     with transaction.atomic():
-        if not _run("SELECT pg_try_advisory_xact_lock(%s, %s)", organization.pk):
+        if not locks.hold_if_free(GATHERING % organization.pk):
             return 0
         loose = list(
             AskedQuestion.objects.of(organization)

@@ -18,7 +18,7 @@ from math import ceil
 
 from django.conf import settings
 from django.core import signing
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Count, Min
 from django.db.models.functions import Now
 from django.http import HttpRequest
@@ -26,6 +26,7 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
+from organizations import locks
 from organizations.addresses import client_address
 from organizations.models import SignInAttempt
 
@@ -66,7 +67,7 @@ def begin(request: HttpRequest, username: str) -> Attempt:
     limits = {account: ACCOUNT, _network_of(request): NETWORK}
     with transaction.atomic():
         for key in sorted(limits):
-            _hold(key)
+            locks.hold(f"attempts:{key}")
         waits = [_wait(key, most) for key, most in limits.items()]
         if wait := max(waits):
             raise TooMany(wait)
@@ -114,13 +115,6 @@ def _network_of(request: HttpRequest) -> str:
 def _hash(kind: str, value: str) -> str:
     folded = unicodedata.normalize("NFKC", value).casefold()
     return salted_hmac(f"organizations.attempts.{kind}", folded, algorithm="sha256").hexdigest()
-
-
-def _hold(key: str) -> None:
-    """Let only one try of this key be counted at a time."""
-    with connection.cursor() as cursor:
-        number = int.from_bytes(bytes.fromhex(key)[:8], signed=True)
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
 
 def _wait(key: str, most: int) -> timedelta:

@@ -19,13 +19,14 @@ from django.db import connection, transaction
 
 from ai.interface import Call
 from chat.accounting.accounts import Account, Limit, Scope, server_is_limited
+from organizations import locks
 
 log = logging.getLogger(__name__)
 
 # Whose limit it was, where it is that of all organizations of the server together.
 SERVER = "server"
-# Any number of ours: who counts the whole server's tokens waits for who does.
-SERVER_LOCK = 7_304_115
+# Who counts the whole server's tokens waits for who does.
+SERVER_LOCK = "server's tokens"
 # What is held outside of turns, where no lease tells who is alive, is held no longer.
 LONGEST = timedelta(minutes=10)
 
@@ -55,9 +56,9 @@ def reserve(
     if not server_is_limited():
         return _reserved(account, limits, values)
     with transaction.atomic():
+        # Before the sum, in a statement of its own: the sum is of what is there after the wait.
+        locks.hold(SERVER_LOCK)
         with connection.cursor() as cursor:
-            # Before the sum, in a statement of its own: the sum is of what is there after the wait.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SERVER_LOCK])
             cursor.execute(USED_BY_ALL, {"day": account.day, "currency": settings.AI_CURRENCY})
             all_tokens, all_cost = cursor.fetchone()
         if settings.AI_DAILY_TOKENS and all_tokens >= settings.AI_DAILY_TOKENS:

@@ -27,7 +27,7 @@ from knowledge.graph import asking, rules
 from knowledge.graph.placing import place
 from knowledge.graph.rules import Found, Text
 from knowledge.models import Entity, Mention, Reading, Relation
-from organizations import providers
+from organizations import locks, providers
 from organizations.models import Agent, Organization, Provider
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ BATCH, ASKED, LONGEST = 200, 8, 8000
 CLAIM, PAUSE, NEVER = timedelta(minutes=5), timedelta(minutes=30), timedelta(days=36500)
 # A text that comes back within this time is not read again.
 KEPT = timedelta(days=1)
-# Of PostgreSQL's advisory locks: one writes an organization's graph at a time.
-READING = 7402
+# One writes an organization's graph at a time.
+READING = "graph:%d"
 _OFF = Organization.Graph.OFF
 
 
@@ -88,18 +88,11 @@ def choose(organization: Organization, graph: str, brings_related: bool) -> None
     """Have passages read another way; nothing is kept of a graph that the owner does not want."""
     organization.graph, organization.brings_related = graph, brings_related
     with transaction.atomic():
-        _run("SELECT pg_advisory_xact_lock(%s, %s)", organization)
+        locks.hold(READING % organization.pk)
         organization.save(update_fields=["graph", "brings_related"])
         if graph == _OFF:
             for model in (Relation, Mention, Reading, Entity):
                 model.objects.of(organization).delete()
-
-
-def _run(statement: str, organization: Organization) -> bool:
-    """Ask PostgreSQL for the lock under which an organization's graph is written."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [READING, organization.pk])
-        return bool(cursor.fetchone()[0])
 
 
 def _is_wanted(organization: Organization) -> bool:
@@ -130,7 +123,7 @@ def reader_of(organization: Organization) -> ChatModel | None:
 def _by_rule(organization: Organization) -> int:
     """Read the next passages by rule, or as a model has read the same text; how many."""
     with transaction.atomic(), connection.cursor() as cursor:
-        is_alone = _run("SELECT pg_try_advisory_xact_lock(%s, %s)", organization)
+        is_alone = locks.hold_if_free(READING % organization.pk)
         if not is_alone or not _is_wanted(organization):
             return 0
         cursor.execute(
@@ -291,7 +284,7 @@ def _take(
 ) -> None:
     """Write what the model says of those passages that are still there."""
     with transaction.atomic(), connection.cursor() as cursor:
-        _run("SELECT pg_advisory_xact_lock(%s, %s)", organization)
+        locks.hold(READING % organization.pk)
         if not _is_wanted(organization):
             return
         cursor.execute(HOLD, [[one.passage_id for one in batch]])
