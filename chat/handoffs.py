@@ -23,7 +23,7 @@ from redis import RedisError
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
 from ai.metering import listen
-from ai.texts import inert, language_name
+from ai.texts import inert, language_name, storable
 from chat import intents, moderation, snapshots
 from chat.accounting import accounts, bills
 from chat.database import in_database
@@ -290,7 +290,7 @@ def _material(handoff_id: int) -> tuple[ChatModel, ChatRequest, bills.Bill] | No
 def parsed(text: str) -> Summary | None:
     """The three lines of the model, or None where they are not there."""
     found = {
-        key.lower(): words.strip().replace("\0", "")[:LONGEST]
+        key.lower(): storable(words).strip()[:LONGEST]
         for key, words in re.findall(
             r"^\W*(WANTS|SAID|TRIED)[^\w\n]*:[^\w\n]*(.*)$", text, re.MULTILINE
         )

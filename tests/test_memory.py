@@ -281,6 +281,8 @@ def entry(text: Any, message: Any = 1) -> dict[str, Any]:
     [
         (json.dumps([entry("Likes boats.")]), ["Likes boats."]),
         (f"Here:\n```json\n{json.dumps([entry('Likes boats.')])}\n```", ["Likes boats."]),
+        # What JSON can say and PostgreSQL cannot keep: a NUL, and half a character.
+        (json.dumps([entry("Likes\0 \ud83dboats.")]), ["Likes boats."]),
         ("[]", []),
         ("Nothing.", []),
         ("[1, null, {}]", []),

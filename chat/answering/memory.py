@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
-from ai.texts import inert
+from ai.texts import inert, storable
 from chat.accounting import accounts, bills
 from chat.answering import private
 from chat.answering.prompts import Line
@@ -152,7 +152,7 @@ def checked(said: str, asked: Collection[int], known: Iterable[str] = ()) -> lis
         text, seq = entry.get("text"), entry.get("message")
         if not isinstance(text, str) or type(seq) is not int or seq not in asked:
             continue
-        text = " ".join(text.replace("\0", "").split())
+        text = " ".join(storable(text).split())
         if not text or len(text) > LONGEST or _folded(text) in seen or private.reason(text):
             continue
         seen.add(_folded(text))

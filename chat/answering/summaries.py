@@ -19,7 +19,7 @@ from redis import RedisError
 
 import ai
 from ai.interface import AIError, ChatModel, ChatRequest, PromptMessage
-from ai.texts import inert, language_name
+from ai.texts import inert, language_name, storable
 from chat import citations
 from chat.accounting import accounts, bills
 from chat.answering.prompts import Line
@@ -131,7 +131,7 @@ def by_model(
         temperature=0.0,
         max_tokens=500,
     )
-    said = ask(model, request, SECONDS).replace("\0", "").strip()
+    said = storable(ask(model, request, SECONDS)).strip()
     if not said:
         raise AIError("The model said nothing.", code="ai_empty", retryable=True)
     return _bounded(said)

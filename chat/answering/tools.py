@@ -26,7 +26,7 @@ from ai.interface import (
     Usage,
 )
 from ai.metering import listen
-from ai.texts import inert
+from ai.texts import inert, storable
 from ai.tokens import estimate
 from chat import calls, turns
 from chat.database import in_database
@@ -259,7 +259,7 @@ def _refused(wish: Wish, code: str, words: str) -> Wish:
 
 def take(row: ToolCall, outcome: calling.Outcome) -> None:
     """Write an outcome into its row."""
-    row.http_status, row.kept = outcome.status, outcome.kept.replace("\0", "")
+    row.http_status, row.kept = outcome.status, storable(outcome.kept)
     row.error, row.milliseconds = outcome.code, outcome.milliseconds
     row.status = Status.FAILED if outcome.code else Status.DONE
     if outcome.code and row.is_changing and outcome.may_have_happened:
