@@ -11,6 +11,7 @@ from django.db import IntegrityError
 from django.test import Client
 from django.urls import reverse
 
+from organizations.forms import LinesField
 from organizations.hours import DAYS
 from organizations.models import Agent, Member, Organization, User, Widget
 from tests.conftest import House, client_of
@@ -354,3 +355,11 @@ def test_the_delete_button_says_no_more_than_delete(acme: House) -> None:
     assert " ".join(button.split(">")[1].split("<")[0].split()) == "Удалить"
     # The other buttons are as they were.
     assert page.count('form="widget_form"') == 3
+
+
+def test_a_line_with_a_nul_is_refused_in_any_list_of_lines() -> None:
+    # As one value the list would show the NUL only in its spelling, and PostgreSQL would fail at it.
+    with pytest.raises(ValidationError) as refused:
+        LinesField().clean("a word\na\0b")
+    assert [error.code for error in refused.value.error_list] == ["null_characters_not_allowed"]
+    assert LinesField().clean(" a word \n\nanother\na word") == ["a word", "another"]

@@ -28,6 +28,7 @@ from knowledge.admin.links import link_to
 from knowledge.models import AskedQuestion, Category, FAQEntry, Suggestion
 from organizations import dashboard
 from organizations.admin import ScopedAdmin
+from organizations.forms import LinesField
 from organizations.models import Language, Member, Organization
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ SHOWN, OFFERED = 50, 20
 Status = Suggestion.Status
 
 
-class Phrasings(forms.CharField):
+class Phrasings(LinesField):
     """Ways to ask it, one a line."""
 
     def __init__(self, **options: Any) -> None:
@@ -46,14 +47,6 @@ class Phrasings(forms.CharField):
             help_text=_("One a line. Each is matched like the question."),
             **options,
         )
-
-    def to_python(self, value: Any) -> Any:
-        """The lines that are not blank."""
-        return [line.strip() for line in (value or "").splitlines() if line.strip()]
-
-    def has_changed(self, initial: Any, data: Any) -> bool:
-        """Not asked."""
-        return True
 
 
 class AcceptForm(forms.Form):
@@ -68,7 +61,7 @@ class AcceptForm(forms.Form):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 8}),
         help_text=_("Markdown."),
     )
-    phrasings = Phrasings(label=_("Other ways to ask it"), required=False)
+    phrasings = Phrasings(label=_("Other ways to ask it"))
     category: Any = forms.ModelChoiceField(
         label=_("Category"), queryset=None, required=False, widget=UnfoldAdminSelectWidget
     )
@@ -92,7 +85,7 @@ class MergeForm(forms.Form):
         widget=UnfoldAdminRadioSelectWidget,
         help_text=_("The nearest ones, the nearest first."),
     )
-    phrasings = Phrasings(label=_("Ways to ask it that are added"))
+    phrasings = Phrasings(label=_("Ways to ask it that are added"), required=True)
 
     def __init__(self, offered: QuerySet[FAQEntry], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -192,6 +192,7 @@ class LinesField(forms.CharField):
 
     def validate(self, value: Any) -> None:
         """Name the line that is too long; the rest is checked by the model's own validators."""
+        super().validate(value)
         for line in value:
             if self.longest and len(line) > self.longest:
                 raise ValidationError(
@@ -201,7 +202,9 @@ class LinesField(forms.CharField):
                 )
 
     def run_validators(self, value: Any) -> None:
-        """The list is checked by the model's own validators."""
+        """Each line as a text by itself: a list hides what a text may not hold, a NUL above all."""
+        for line in value:
+            super().run_validators(line)
 
 
 class SitesField(LinesField):
