@@ -36,18 +36,25 @@ WORDS = re.findall(r"\S+", ANSWER)
 STAMPED = 8
 # No word begins so.
 MARK = "zz"
-DIGITS, LETTERS = "0123456789.", "bcdfgklmnpt"
-_SPELLING, _READING = str.maketrans(DIGITS, LETTERS), str.maketrans(LETTERS, DIGITS)
+# As long as an ordinary word: a longer one is looked at as if it were base64.
+LETTERS, LENGTH = "bcdfghjklmnpqrstvwxy", 6
+TICK = 1e-5
 
 
 def stamp(moment: float) -> str:
-    """A moment as a word."""
-    return MARK + f"{moment:.6f}".translate(_SPELLING)
+    """A moment as a word of eight letters, which comes again after ten minutes."""
+    ticks, letters = int(moment / TICK), []
+    for _place in range(LENGTH):
+        ticks, digit = divmod(ticks, len(LETTERS))
+        letters.append(LETTERS[digit])
+    return MARK + "".join(letters)
 
 
-def moment_of(word: str) -> float:
-    """The moment that a word is."""
-    return float(word.removeprefix(MARK).translate(_READING))
+def age_of(word: str, now: float) -> float:
+    """How many seconds before `now` the moment was that a word tells."""
+    base = len(LETTERS)
+    told = sum(LETTERS.index(one) * base**at for at, one in enumerate(word.removeprefix(MARK)))
+    return (int(now / TICK) - told) % base**LENGTH * TICK
 
 
 def chunked(event: bytes) -> bytes:

@@ -21,7 +21,7 @@ from django.utils import timezone
 
 from bench import measure, visitors
 from bench.measure import Figures, Table
-from bench.model import MARK, moment_of
+from bench.model import MARK, age_of
 from bench.place import FEEDING, MEASURED, Place, free_port, listens, wait_until
 from chat import turns
 from chat.database import in_database
@@ -219,4 +219,4 @@ class Subscriber(asyncio.Protocol):
             self.speaking.add(event["scope"])
             said = orjson.loads(event["frame"])["text"].split()
             self.heard += len(said)
-            self.ages += [now - moment_of(word) for word in said if word.startswith(MARK)]
+            self.ages += [age_of(word, now) for word in said if word.startswith(MARK)]
