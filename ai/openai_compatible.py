@@ -284,28 +284,37 @@ class Chunks:
 
 def _taken(lines: list[bytes], parts: UseParts | None = None) -> tuple[Delta | None, bool, bool]:
     """Lines as one delta, whether the answer is finished with them, and whether the stream is."""
-    text, usage, model, finished = "", None, "", False
-    cut: Cut = ""
+    found, finished, is_done = [], False, False
     for line in lines:
         if not line.startswith(b"data:"):
             continue
         data = line[5:].strip()
         if data == b"[DONE]":
-            return _joined(text, usage, model, cut), finished, True
+            is_done = True
+            break
         try:
             delta, ended = _parse(data, parts)
         except (AttributeError, KeyError, TypeError, IndexError):
             raise AIError("The model sent odd JSON.", code="ai_broken", retryable=True) from None
         finished = finished or ended
         if delta:
-            text += delta.text
-            usage, model = delta.usage or usage, delta.model or model
-            cut = delta.cut or cut
-    return _joined(text, usage, model, cut), finished, False
+            found.append(delta)
+    return _joined(found), finished, is_done
 
 
-def _joined(text: str, usage: Usage | None, model: str, cut: Cut) -> Delta | None:
-    return Delta(text=text, usage=usage, model=model, cut=cut) if text or usage or cut else None
+def _joined(found: list[Delta]) -> Delta | None:
+    """Pieces that came together as one; mostly it is one."""
+    if len(found) < 2:
+        return found[0] if found else None
+    last = Delta()
+    for one in found:
+        last = Delta(
+            text=last.text + one.text,
+            usage=one.usage or last.usage,
+            model=one.model or last.model,
+            cut=one.cut or last.cut,
+        )
+    return last
 
 
 def _parse(data: bytes, parts: UseParts | None = None) -> tuple[Delta | None, bool]:

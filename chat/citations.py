@@ -28,7 +28,6 @@ _BEGINNING = re.compile(rf"[ \t]*[\[【][{_SIGNS}]*[\]】]?")
 # As they are kept: a space at the most, and one number in square brackets.
 _KEPT = re.compile(r"(?<!\])[ \t]?((?:\[\d{1,3}\])+)(?!\()")
 _NUMBER = re.compile(r"\[(\d{1,3})\](?!\()")
-_ALL_SPACE = re.compile(r"[ \t]+$")
 
 
 @dataclass
@@ -75,6 +74,10 @@ class Checker:
 
     def _checked(self, text: str) -> str:
         """A text that ends in no half citation, with the known numbers only."""
+        if "[" not in text and "【" not in text:
+            # By far the most pieces.
+            self._marks += text.count("`")
+            return text
         parts: list[str] = []
         end = 0
         for match in _CITED.finditer(text):
@@ -112,8 +115,8 @@ def _held_back(text: str) -> int:
 
 
 def _spaces_before(text: str, at: int) -> str:
-    match = _ALL_SPACE.search(text[max(0, at - 3) : at])
-    return match.group() if match else ""
+    before = text[max(0, at - 3) : at]
+    return before[len(before.rstrip(" \t")) :]
 
 
 def _numbers(listed: str) -> Iterator[int]:

@@ -29,6 +29,8 @@ SUSPICIOUS = 14
 # Of codes and phrases, which are short.
 SUSPICIOUS_OF_CODES = 4
 SHORTEST_CODE = 4
+# Kept of a text in which nothing is recited; more than SUSPICIOUS, so that few are dropped singly.
+MOST_TOKENS = 64
 # A shorter code is found in harmless words when it is turned round.
 SHORTEST_TURNED = 8
 
@@ -99,7 +101,7 @@ def codes(listed: tuple[str, ...]) -> tuple[Recital, ...]:
 def phrases(listed: tuple[str, ...]) -> tuple[Recital, ...]:
     """The owner's phrases of several words; single ones are masked as words."""
     found = (_signs(name) for name in listed if len(_said(name)) > 1)
-    return tuple(Recital(signs, len(signs), is_whole=True) for signs in found)
+    return tuple(Recital(signs, len(signs), is_whole=True) for signs in found if signs)
 
 
 def _said(text: str) -> list[str]:
@@ -274,31 +276,45 @@ class Reader:
         self._plain = self._followers()
         # Most texts hold nothing in code.
         self._coded: dict[Callable[[str], str], list[_Follower]] = {}
+        self._all = list(self._plain)
 
     def take(self, token: str, number: int) -> int | None:
         """The token from which on to drop, with this one; None: nothing is recited."""
-        starts = [follower.take(token, number) for follower in self._plain]
-        if self._groups and _CODED.search(token):
-            for read in READINGS:
-                meant = read(token)
-                if meant:
-                    followers = self._coded.setdefault(read, [])
-                    followers += [] if followers else self._followers()
-                    starts += [follower.take(meant, number) for follower in followers]
-        return min((start for start in starts if start is not None), default=None)
+        first: int | None = None
+        for follower in self._plain:
+            start = follower.take(token, number)
+            if start is not None and (first is None or start < first):
+                first = start
+        if self._plain:
+            for read, meant in _meant(token):
+                if read not in self._coded:
+                    self._coded[read] = self._followers()
+                    self._all += self._coded[read]
+                for follower in self._coded[read]:
+                    start = follower.take(meant, number)
+                    if start is not None and (first is None or start < first):
+                        first = start
+        return first
 
     def waits_from(self) -> int | None:
         """The first token that may turn out to be recited; None: all is decided."""
         first: int | None = None
-        for followers in (self._plain, *self._coded.values()):
-            for one in followers:
-                waits = one.waits_from
-                if waits is not None and (first is None or waits < first):
-                    first = waits
+        for follower in self._all:
+            waits = follower.waits_from
+            if waits is not None and (first is None or waits < first):
+                first = waits
         return first
 
     def _followers(self) -> list[_Follower]:
         return [_Follower(group) for group in self._groups]
+
+
+@lru_cache(maxsize=20_000)
+def _meant(token: str) -> tuple[tuple[Callable[[str], str], str], ...]:
+    """What a token may stand for beside itself, by the readings that find something in it."""
+    if not _CODED.search(token):
+        return ()
+    return tuple((read, meant) for read in READINGS if (meant := read(token)))
 
 
 Folded = tuple[str, list[bool], list[bool]]
@@ -310,9 +326,11 @@ class _Follower:
     def __init__(self, group: Group) -> None:
         self._index = _index(group.recitals, group.suspicious)
         self._fold = _fold_signs if group.has_digits else _fold_letters
-        # The longest end of the text that is recited: its letters, their tokens, and whether each
-        # begins a word; where nothing is, the last letters.
+        # The longest end of the text that is recited; where nothing is, the last letters.
         self._run = ""
+        # Its tokens (and maybe some before it), each with which of its letters begin a word.
+        self._tokens: list[tuple[int, list[bool]]] = []
+        # Of each of its letters: the token, and whether it begins a word.
         self._places: list[tuple[int, bool]] = []
         self.waits_from: int | None = None
 
@@ -321,12 +339,26 @@ class _Follower:
         letters, firsts, lasts = self._fold(text)
         index, run = self._index, self._run + letters
         size = index.suspicious
-        if index.beginnings.isdisjoint([run[at : at + size] for at in range(len(run) - size + 1)]):
-            # By far the most tokens.
-            self._places += [(number, is_first) for is_first in firsts]
-            self._keep(run, size - 1)
-            self.waits_from = None
-            return None
+        windows = len(run) - size + 1
+        if windows > 0 and not index.beginnings.isdisjoint(
+            [run[at : at + size] for at in range(windows)]
+        ):
+            return self._step_by_step(letters, firsts, lasts, number)
+        # By far the most tokens.
+        self._run = run[windows:] if windows > 0 else run
+        if letters:
+            self._tokens.append((number, firsts))
+            if len(self._tokens) > MOST_TOKENS:
+                # Each has a letter at least.
+                del self._tokens[:-size]
+        self.waits_from = None
+        return None
+
+    def _step_by_step(
+        self, letters: str, firsts: list[bool], lasts: list[bool], number: int
+    ) -> int | None:
+        places = [(token, is_first) for token, own in self._tokens for is_first in own]
+        self._places = places[len(places) - len(self._run) :]
         dropped: int | None = None
         start: int | None = None
         for letter, is_first, is_last in zip(letters, firsts, lasts, strict=True):
@@ -334,7 +366,8 @@ class _Follower:
             start = self._step(letter, is_last)
             if start is not None:
                 dropped = start if dropped is None else min(dropped, start)
-        is_run = len(self._run) >= size and self._run in index.whole
+        self._tokens = [(token, [is_first]) for token, is_first in self._places]
+        is_run = len(self._run) >= self._index.suspicious and self._run in self._index.whole
         self.waits_from = self._places[0][0] if is_run and start is None else None
         return dropped
 
