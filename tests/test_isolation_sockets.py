@@ -212,7 +212,7 @@ def test_desk_events_stay_in_the_organization(acme: House, globex: House) -> Non
 @pytest.mark.parametrize("event", protocol.EVENTS, ids=lambda event: event.__name__)
 def test_an_events_audience_decides_its_groups(event: type[protocol.Event]) -> None:
     chat_id = uuid.uuid4()
-    groups = events.groups_for(event.model_construct(), chat_id)
+    groups = events.groups_for(event.audience, chat_id)
     assert (events.visitor_group(chat_id) in groups) == (event.audience in ("visitor", "both"))
     assert (events.desk_group(chat_id) in groups) == (event.audience in ("operators", "both"))
 

@@ -45,14 +45,20 @@ def organization_group(organization_id: int) -> str:
     return f"organization.{organization_id}"
 
 
-def groups_for(event: Event, chat_id: UUID) -> list[str]:
-    """Who hears an event of a chat."""
+def groups_for(audience: str, chat_id: UUID) -> list[str]:
+    """Who hears an event of a chat that is for these."""
     groups = []
-    if event.audience in ("visitor", "both"):
+    if audience in ("visitor", "both"):
         groups.append(visitor_group(chat_id))
-    if event.audience in ("operators", "both"):
+    if audience in ("operators", "both"):
         groups.append(desk_group(chat_id))
     return groups
+
+
+# Every token of an answer goes to the same.
+@functools.lru_cache(maxsize=2048)
+def _channels(audience: str, chat_id: UUID) -> tuple[str, ...]:
+    return tuple(map(channel_of, groups_for(audience, chat_id)))
 
 
 def envelope(event: Event, scope: str) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def envelope(event: Event, scope: str) -> dict[str, Any]:
         "scope": scope,
         "kind": getattr(event, "type"),  # noqa: B009  (each event declares it as a Literal)
         "audience": event.audience,
-        "frame": event.model_dump_json(),
+        "frame": event.written(),
     }
 
 
@@ -78,7 +84,7 @@ def channel_of(group: str) -> str:
 def packed(event: Event, chat_id: UUID) -> list[tuple[str, bytes]]:
     """An event of a chat as (Redis channel, payload) pairs, in the layer's own format."""
     payload = msgpack.packb(envelope(event, chat_id.hex))
-    return [(channel_of(group), payload) for group in groups_for(event, chat_id)]
+    return [(channel, payload) for channel in _channels(event.audience, chat_id)]
 
 
 def publish(chat_id: UUID, *events: Event) -> None:

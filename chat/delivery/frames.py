@@ -21,6 +21,18 @@ def parse(raw: bytes, commands: TypeAdapter[Any]) -> Frame:
     """The command in a frame; raise Refused, with the id it carries, for anything else."""
     if len(raw) > MAX_FRAME:
         raise Refused(_("The frame is too large."), code="frame_too_large")
+    if b"\\u0000" not in raw:
+        try:
+            # In one step; what is wrong with a frame is looked for only where something is.
+            good: Frame = commands.validator.validate_json(raw)
+            if not good.has_any_json:
+                return good
+        except ValidationError:
+            pass
+    return _parse_with_care(raw, commands)
+
+
+def _parse_with_care(raw: bytes, commands: TypeAdapter[Any]) -> Frame:
     try:
         content = orjson.loads(raw)
     except orjson.JSONDecodeError:

@@ -161,7 +161,7 @@ class Socket:
 
     def send_event(self, event: Event) -> None:
         """Send an event to this client alone."""
-        self._put(event.model_dump_json())
+        self._put(event.written())
 
     async def read(self, picture: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A picture of a chat that is not older than any event this client was sent before it.
@@ -201,9 +201,11 @@ class Socket:
                     self._handled = None
 
     def _is_within_rate(self) -> bool:
-        now = time.monotonic()
-        self._allowance = min(float(BURST), self._allowance + (now - self._counted_at) * PER_SECOND)
-        self._counted_at = now
+        if self._allowance < 1:
+            # The clock is looked at only now, which gives nobody more.
+            now = time.monotonic()
+            earned = (now - self._counted_at) * PER_SECOND
+            self._allowance, self._counted_at = min(float(BURST), self._allowance + earned), now
         if self._allowance >= 1:
             self._allowance -= 1
             self._over = 0
@@ -339,7 +341,7 @@ class Socket:
                 if self._writer is not None and closed.code != SLOW:
                     await asyncio.wait([self._writer])
                 if error := self._reason(closed):
-                    frame = error.model_dump_json()
+                    frame = error.written()
                     await self._send({"type": "websocket.send", "text": frame})
                 await self._send({"type": "websocket.close", "code": closed.code})
         except (RuntimeError, OSError) as error:

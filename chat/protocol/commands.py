@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
-from chat.protocol.shapes import ChatType, Frame, KindSlug, Line, Text
+from chat.protocol.shapes import ChatType, Frame, KindSlug, LastSeq, Line, Text, Whole
 
 MAX_DEPTH = 8
 
@@ -33,6 +33,7 @@ def _check_depth(context: dict[str, Any]) -> dict[str, Any]:
 class Page(Frame):
     """Where the visitor is, and what the site says of that page."""
 
+    has_any_json = True
     url: Annotated[str, StringConstraints(max_length=1000)] = ""
     title: Line = ""
     context: Annotated[dict[str, Any], AfterValidator(_check_depth)] = Field(default_factory=dict)
@@ -44,11 +45,12 @@ class Register(Frame):
     `token` is the browser's own secret; nothing is stored for it before the first message.
     """
 
+    has_any_json = True
     type: Literal["register"]
     widget: Annotated[str, StringConstraints(min_length=1, max_length=40)]
     token: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43,100}$")]
     chat_id: UUID | None = None
-    last_seq: int = Field(default=0, ge=0)
+    last_seq: LastSeq = 0
     language: Annotated[str, StringConstraints(max_length=5)] = ""
     page: Page = Page()
     # The type that the page wants for a first chat.
@@ -70,13 +72,13 @@ class RestoreChat(Frame):
     """Asks for everything after `last_seq`: the way to fill a gap."""
 
     type: Literal["restore_chat"]
-    last_seq: int = Field(default=0, ge=0)
+    last_seq: LastSeq = 0
 
 
 class SwitchChat(Frame):
     type: Literal["switch_chat"]
     chat_id: UUID
-    last_seq: int = Field(default=0, ge=0)
+    last_seq: LastSeq = 0
 
 
 class NewChat(Frame):
@@ -112,7 +114,7 @@ class Stop(Frame):
 
 class Feedback(Frame):
     type: Literal["feedback"]
-    seq: int = Field(ge=1)
+    seq: Whole
     helpful: bool
 
 
@@ -140,7 +142,7 @@ class ForgetMemory(Frame):
     """Has one remembered thing forgotten; without its id, all of them."""
 
     type: Literal["forget_memory"]
-    fact: int | None = Field(default=None, ge=1, le=2**63 - 1)
+    fact: Whole | None = None
 
 
 class LeaveContact(Frame):
@@ -188,7 +190,7 @@ class SetPresence(Frame):
 class Watch(Frame):
     type: Literal["watch"]
     chat_id: UUID
-    last_seq: int = Field(default=0, ge=0)
+    last_seq: LastSeq = 0
 
 
 class JoinSupportChat(Frame):
@@ -223,7 +225,7 @@ class HandBack(Frame):
 class Transfer(Frame):
     type: Literal["transfer"]
     chat_id: UUID
-    member_id: int
+    member_id: Whole
 
 
 class CloseChat(Frame):
@@ -233,7 +235,7 @@ class CloseChat(Frame):
 
 class HandleContact(Frame):
     type: Literal["handle_contact"]
-    contact_id: int
+    contact_id: Whole
 
 
 class Learn(Frame):
@@ -241,7 +243,7 @@ class Learn(Frame):
 
     type: Literal["learn"]
     chat_id: UUID
-    seq: int = Field(ge=1)
+    seq: Whole
 
 
 class Reveal(Frame):
@@ -249,7 +251,7 @@ class Reveal(Frame):
 
     type: Literal["reveal"]
     chat_id: UUID
-    seq: int = Field(ge=1)
+    seq: Whole
 
 
 class Unmute(Frame):
@@ -262,14 +264,14 @@ class Regenerate(Frame):
 
     type: Literal["regenerate"]
     chat_id: UUID
-    seq: int = Field(ge=1)
+    seq: Whole
 
 
 class DecideCall(Frame):
     """Confirm or refuse a call that changes something; the first of the operators decides."""
 
     type: Literal["decide_call"]
-    call_id: int
+    call_id: Whole
     approve: bool
 
 

@@ -29,6 +29,10 @@ class Event(Frame):
 
     audience: ClassVar[Audience]
 
+    def written(self) -> str:
+        """The event as it is sent; `model_dump_json` with its options takes twice as long."""
+        return self.__pydantic_serializer__.to_json(self).decode()
+
 
 class Registered(Event):
     audience = "visitor"

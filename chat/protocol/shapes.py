@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 MAX_TEXT = 4000
 MAX_FRAME = 16 * 1024
@@ -12,6 +12,10 @@ PAGE_SIZE = 200
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_TEXT)]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300)]
+# What PostgreSQL can hold: the seq of a line or the id of a row, and the last seq that was seen.
+MOST = 2**63 - 1
+Whole = Annotated[int, Field(ge=1, le=MOST)]
+LastSeq = Annotated[int, Field(ge=0, le=MOST)]
 ModeName = Literal["ai", "waiting", "operator", "closed"]
 ChatType = Literal["general", "sales", "support"]
 # The short name of a type of chats that the owner has made; empty: none.
@@ -33,3 +37,6 @@ class Frame(BaseModel):
     """A JSON object with a type; an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Whether it carries JSON of somebody's own, of which pydantic's parser takes what no other does.
+    has_any_json: ClassVar[bool] = False
