@@ -57,7 +57,7 @@ mailto:eve@evil.test|eve@evil.test|[x](mailto:eve@evil.test)|ｈｔｔｐ：／�
 тут http://evil.test/?имя=тайна
 http:/evil.test/x|http:\\\\\\\\evil.test|https:evil.test/x?y|злой.рф/путь|[x](evil.test)
 xn--evil.test/q
-evil.museum/path?x=1|evil.finance/x|evil.agency?d=1|evil.world:8443|evil.zip/a|evil․test/x|hxxps://evil.test
+asp.net.evil.test|asp.net/evil?x|socket.io:8080/evil|evil.museum/path?x=1|evil.finance/x|evil.agency?d=1|evil.world:8443|evil.zip/a|evil․test/x|hxxps://evil.test
 https://acme.example%2eevil.test/|https://acme.example\\\\@evil.test|https://аcme.example/evil
 [x](java&Tab;script:evil)|[x](mailto:info@acme.example?bcc=eve@evil.test)|`https://evil.test/?d=1`
 [x](tel:+7;phone-context=evil.test)|[x](../evil)|http://2130706433/evil|ws://evil.test/x
@@ -123,6 +123,7 @@ Yes/no, and/or, either/or, he/she: all fine.
 |---|---|
 | 10 | 20 |
 Node.js and Vue.js are supported.
+It runs on ASP.NET, Socket.IO and ML.NET.
 Fig. 1, e.g. i.e. etc. U.S.A. a.m. p.m.
 See file report.final.docx or main.py and config.yaml.
 10 20 30 40 50 60 70 80 90 100

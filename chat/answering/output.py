@@ -82,6 +82,8 @@ _TLDS = (
 )
 # What stands before a slash and ends so is a file or a framework, and no host.
 _FILES = "js|ts|py|md|txt|csv|pdf|docx?|xlsx?|html?|css|json|ya?ml|toml|ini|xml|sql|php|net"
+# Names that end like hosts, with nothing behind them that would make them one.
+_NAMES = r"(?:(?:asp|ado|vb|ml)\.net|socket\.io)(?![\w\-:/?\#\\]|\.\w)"
 _BEHIND = r"[^\s<>\"'«»`|\]\[]"
 _ADDRESS = re.compile(
     rf"""
@@ -89,7 +91,8 @@ _ADDRESS = re.compile(
     | [/\\]{{2,9}}(?:[\w\-]+\.|localhost|\d){_BEHIND}*                 # the page's scheme
     | (?<![a-z0-9])(?:javascript|vbscript|data|file|blob|intent|mailto|sms):{_BEHIND}+
     | (?<![\w+\-])[\w.+\-]{{1,64}}@[\w\-]+(?:\.[\w\-]+)+                      # a mailbox
-    | (?<![\w\-])(?:[\w\-]{{1,63}}\.){{1,6}}(?:{_TLDS})(?![\w\-])(?:[:/?\#\\]{_BEHIND}*)?
+    | (?<![\w\-])(?!{_NAMES})(?:[\w\-]{{1,63}}\.){{1,6}}(?:{_TLDS})(?![\w\-])
+      (?:[:/?\#\\]{_BEHIND}*)?
     | (?<![\w\-])(?:[\w\-]{{1,63}}\.){{1,6}}(?!(?:{_FILES})\b)[^\W\d_]{{2,24}}
       (?::\d{{2,5}}(?!\d)|/[\w%]|\?[\w%\-]+=){_BEHIND}*               # any other, with more behind
     | (?<![\w.])(?:\d{{1,3}}\.){{3}}\d{{1,3}}[:/?\#]{_BEHIND}*
