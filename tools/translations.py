@@ -60,7 +60,7 @@ REWORDED: tuple[str | tuple[str, str], ...] = (
     "Add %s",
     "Add another %(verbose_name)s",
     "Added {name} “{object}”.",
-    "Are you sure you want to delete the %(object_name)s \"%(escaped_object)s\"? "
+    'Are you sure you want to delete the %(object_name)s "%(escaped_object)s"? '
     "All of the following related items will be deleted:",
     "Are you sure you want to delete the selected %(objects_name)s? "
     "All of the following objects and their related items will be deleted:",
@@ -90,7 +90,10 @@ REWORDED: tuple[str | tuple[str, str], ...] = (
     "View %s",
     "Yes, I’m sure",
     "%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?",
-    ("%(count)s %(name)s was changed successfully.", "%(count)s %(name)s were changed successfully."),
+    (
+        "%(count)s %(name)s was changed successfully.",
+        "%(count)s %(name)s were changed successfully.",
+    ),
 )
 
 
