@@ -19,6 +19,7 @@ from organizations.models import (
     Agent,
     Member,
     ModelPrice,
+    Moderation,
     Organization,
     Provider,
     User,
@@ -377,6 +378,19 @@ def test_a_line_with_a_nul_is_refused_in_any_list_of_lines() -> None:
         LinesField().clean("a word\na\0b")
     assert [error.code for error in refused.value.error_list] == ["null_characters_not_allowed"]
     assert LinesField().clean(" a word \n\nanother\na word") == ["a word", "another"]
+
+
+def test_moderation_opens_as_the_one_form_it_is(acme: House, globex: House) -> None:
+    """A list of one row, or "nothing found" before the first, would tell an owner nothing."""
+    client, address = client_of(acme.owner), reverse("admin:organizations_moderation_changelist")
+    Moderation.unscoped.create(organization=globex.organization)
+    assert client.get(address)["Location"] == reverse("admin:organizations_moderation_add")
+    row = Moderation.unscoped.create(organization=acme.organization)
+    form = reverse("admin:organizations_moderation_change", args=[row.pk])
+    assert client.get(address)["Location"] == form
+    assert client.get(form).status_code == 200
+    # Whoever may not look is not led anywhere.
+    assert client_of(acme.operator).get(address).status_code == 403
 
 
 def test_russian_sentences_about_rows_need_no_case_and_no_gender(acme: House) -> None:
