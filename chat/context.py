@@ -36,7 +36,9 @@ class Fact:
 
     def text(self) -> str:
         """The fact as Markdown lines."""
-        rows = [f"- {label}: {value}" for label, value in self.lines.items()]
+        rows = [
+            f"- {label}: {value}" if label else f"- {value}" for label, value in self.lines.items()
+        ]
         return "\n".join([f"**{self.title}**", *rows] if self.title else rows)
 
     def stored(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 from django.utils import timezone
 
 from chat import turns, visitor
@@ -21,7 +22,7 @@ from chat.trials import experiments, intervals
 from knowledge.models import ContextEntry
 from organizations import agents
 from organizations.models import Agent
-from tests.conftest import House
+from tests.conftest import House, client_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -276,3 +277,16 @@ def test_other_houses_and_other_times_do_not_count(acme: House, globex: House) -
     Chat.unscoped.update(created_at=timezone.now() - timedelta(days=1))
     after = experiments.compare(experiment)
     assert after.base_chats + after.variant_chats == 0
+
+
+def test_figures_are_written_as_the_reader_writes_them(acme: House) -> None:
+    experiment = begin(acme)
+    fill_sides(experiment, acme)
+    address = reverse("admin:chat_experiment_change", args=[experiment.pk])
+    page = client_of(acme.owner).get(address, headers={"accept-language": "ru"})
+    shown = {row["label"]: row for row in page.context["rows"]}
+    cost = shown["Стоимость чата"]
+    assert (cost["unit"], cost["sides"][0]["value"]) == ("USD", "0,01000")
+    assert shown["Доля чатов, переданных людям"]["sides"][0]["value"] == "100,0 %"
+    assert shown["Доля чатов, переданных людям"]["difference"].startswith("\u2212100,0 % (")
+    assert "Стоимость чата, USD" in page.text

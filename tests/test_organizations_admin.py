@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,8 +15,21 @@ from django.urls import reverse
 
 from organizations.forms import LinesField
 from organizations.hours import DAYS
-from organizations.models import Agent, Member, Organization, User, Widget
+from organizations.models import (
+    Agent,
+    Member,
+    ModelPrice,
+    Moderation,
+    Organization,
+    Provider,
+    User,
+    Widget,
+)
 from tests.conftest import House, client_of
+from tools.translations import LANGUAGES, REWORDED, load
+
+# What Django fills in.
+PLACE = re.compile(r"%\(\w+\)[sd]|%s|{\w+}")
 
 
 def widget_form(house: House, **changed: Any) -> dict[str, Any]:
@@ -363,3 +378,46 @@ def test_a_line_with_a_nul_is_refused_in_any_list_of_lines() -> None:
         LinesField().clean("a word\na\0b")
     assert [error.code for error in refused.value.error_list] == ["null_characters_not_allowed"]
     assert LinesField().clean(" a word \n\nanother\na word") == ["a word", "another"]
+
+
+def test_moderation_opens_as_the_one_form_it_is(acme: House, globex: House) -> None:
+    """A list of one row, or "nothing found" before the first, would tell an owner nothing."""
+    client, address = client_of(acme.owner), reverse("admin:organizations_moderation_changelist")
+    Moderation.unscoped.create(organization=globex.organization)
+    assert client.get(address)["Location"] == reverse("admin:organizations_moderation_add")
+    row = Moderation.unscoped.create(organization=acme.organization)
+    form = reverse("admin:organizations_moderation_change", args=[row.pk])
+    assert client.get(address)["Location"] == form
+    assert client.get(form).status_code == 200
+    # Whoever may not look is not led anywhere.
+    assert client_of(acme.operator).get(address).status_code == 403
+
+
+def test_russian_sentences_about_rows_need_no_case_and_no_gender(acme: House) -> None:
+    """A model's name stands in them as it is in a dictionary, and no row is a he."""
+    row = ModelPrice.unscoped.create(
+        organization=acme.organization, model="a", input_price=1, output_price=1
+    )
+    provider = Provider.unscoped.create(organization=acme.organization, name="Свой", kind="other")
+    client, russian = client_of(acme.owner), {"accept-language": "ru"}
+    for one, name in ((row, "цена модели «a»"), (provider, "поставщик моделей «Свой»")):
+        address = reverse(f"admin:organizations_{one._meta.model_name}_delete", args=[one.pk])
+        page = unescape(client.get(address, headers=russian).text)
+        assert f"Удалить навсегда: {name}?" in " ".join(page.split())
+        assert "Да, удалить" in page
+        page = client.post(address, {"post": "yes"}, headers=russian, follow=True).text
+        assert f"Удалено: {name}." in unescape(page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_reworded_sentences_keep_every_place(language: str) -> None:
+    """One that is lost or misspelt would be an error on the page."""
+    catalog = load(language)
+    for identity in REWORDED:
+        message = catalog.get(identity)
+        assert message is not None, identity
+        texts = [message.string] if isinstance(message.string, str) else message.string
+        source = identity if isinstance(identity, str) else identity[1]
+        for text in texts:
+            assert text, identity
+            assert set(PLACE.findall(text)) <= set(PLACE.findall(source)), identity

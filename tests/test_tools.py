@@ -836,6 +836,10 @@ def test_a_provider_is_asked_when_words_match_and_its_answer_is_kept(
     turn = answer()
     assert len(server.asked) == 1
     assert turn.facts[0]["lines"] == {"": "Sunny, 21 degrees"}
+    # A plain text has no label, and no colon before it.
+    assert "**Stock**\n- Sunny, 21 degrees" in model.requests[-1].messages[-1].content
+    receipt = client_of(acme.owner).get(reverse("admin:chat_turn_change", args=[turn.pk]))
+    assert "<dd>Sunny, 21 degrees</dd>" in receipt.text
     assert last(Chat.unscoped.get()).sources[0]["title"] == "Stock"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import unescape
 from io import StringIO
 from typing import Any
 
@@ -291,6 +292,10 @@ def test_calls_are_in_the_receipt_and_have_a_page(acme: House, tool: Tool) -> No
         assert "<b>7</b>" not in shown
     shown = page(acme, call).content.decode()
     assert "refuses the request" in shown
+    ToolCall.unscoped.update(arguments={"name": "Анна"})
+    shown = unescape(page(acme, call).content.decode())
+    assert '"name": "Анна"' in shown
+    assert f"Order status #{call.pk}" in shown
     assert (
         client_of(acme.operator).get(reverse("admin:chat_toolcall_changelist")).status_code == 200
     )

@@ -456,6 +456,23 @@ def test_past_questions_are_asked_of_the_draft(acme: House, ask: Any) -> None:
     assert Turn.unscoped.count() == 2
 
 
+def test_what_answers_no_question_is_neither_asked_again_nor_a_case(
+    acme: House, ask: Any, test_set: TestSet
+) -> None:
+    """As when the assistant tells what became of a call that an operator has confirmed."""
+    ask("How can I pay?")
+    answer()
+    turn = Turn.unscoped.get()
+    Message.unscoped.filter(chat=turn.chat, seq=turn.from_seq).update(
+        role=Message.Role.SYSTEM, event=Message.Event.CALL_DECIDED
+    )
+    assert replay.begin(published(acme)) is None
+    address = reverse("admin:chat_turn_add_case", args=[turn.pk])
+    page = client_of(acme.owner).post(address, {"test_set": test_set.pk}, follow=True)
+    assert "No question of a visitor was answered here." in page.text
+    assert not TestCase.unscoped.exists()
+
+
 def test_replay_chooses_by_what_came_of_the_answers(acme: House, globex: House, ask: Any) -> None:
     teach(acme, "How can I pay?", "By card.")
     for question in ("How can I pay?", "What is the weather on Mars?"):

@@ -54,6 +54,49 @@ UNUSED = (
 )
 
 
+# Sentences of Django's admin about a row of any model. A model's name cannot be declined, and a row
+# has a gender: where Django's own translation needs either, ours says it with neither.
+REWORDED: tuple[str | tuple[str, str], ...] = (
+    "Add %s",
+    "Add another %(verbose_name)s",
+    "Added {name} “{object}”.",
+    'Are you sure you want to delete the %(object_name)s "%(escaped_object)s"? '
+    "All of the following related items will be deleted:",
+    "Are you sure you want to delete the selected %(objects_name)s? "
+    "All of the following objects and their related items will be deleted:",
+    "Cannot delete %(name)s",
+    "Change %s",
+    "Changed {fields} for {name} “{object}”.",
+    "Delete selected %(verbose_name_plural)s",
+    "Deleted {name} “{object}”.",
+    "Deleting the %(object_name)s '%(escaped_object)s' would require deleting the following "
+    "protected related objects:",
+    "Deleting the %(object_name)s '%(escaped_object)s' would result in deleting related objects, "
+    "but your account doesn't have permission to delete the following types of objects:",
+    "Deleting the selected %(objects_name)s would require deleting the following protected related "
+    "objects:",
+    "Deleting the selected %(objects_name)s would result in deleting related objects, but your "
+    "account doesn't have permission to delete the following types of objects:",
+    "Select %s",
+    "Select %s to change",
+    "Select %s to view",
+    "Successfully deleted %(count)d %(items)s.",
+    "The %(name)s “%(obj)s” was deleted successfully.",
+    "The {name} “{obj}” was added successfully.",
+    "The {name} “{obj}” was added successfully. You may add another {name} below.",
+    "The {name} “{obj}” was changed successfully.",
+    "The {name} “{obj}” was changed successfully. You may add another {name} below.",
+    "The {name} “{obj}” was changed successfully. You may edit it again below.",
+    "View %s",
+    "Yes, I’m sure",
+    "%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?",
+    (
+        "%(count)s %(name)s was changed successfully.",
+        "%(count)s %(name)s were changed successfully.",
+    ),
+)
+
+
 def sources() -> Iterator[tuple[str, str]]:
     """The name and Python-like text of every file that may hold texts for people."""
     for package in PACKAGES:
@@ -93,6 +136,8 @@ def collect() -> Catalog:
         for _line, message, _comments, context in found:
             if message and message != ("", ""):
                 catalog.add(message, locations=[(name, 0)], context=context)
+    for message in REWORDED:
+        catalog.add(message)
     return catalog
 
 
@@ -120,7 +165,7 @@ def known_to_django(language: str) -> set[str]:
             continue
         with path.open("rb") as file:
             known |= {_id(message.id) for message in read_po(file) if message.id and message.string}
-    return known
+    return known - {_id(message) for message in REWORDED}
 
 
 def _id(identity: str | list[str] | tuple[str, ...]) -> str:

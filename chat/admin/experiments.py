@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -146,7 +148,7 @@ class ExperimentAdmin(ScopedAdmin):
             "original": experiment,
             "experiment": experiment,
             "found": found,
-            "rows": [_row(line) for line in found.lines],
+            "rows": [_row(line, experiment.organization.currency) for line in found.lines],
             "is_mixed": experiment.is_running and experiment.agent.version_id != experiment.base_id,
             "fewest": intervals.FEWEST,
         }
@@ -161,11 +163,12 @@ VERDICTS = {
 }
 
 
-def _row(line: Line) -> dict[str, Any]:
+def _row(line: Line, currency: str) -> dict[str, Any]:
     interval = line.difference
     is_told = interval is not None and abs(interval.low) != float("inf")
     return {
         "label": line.measure.label,
+        "unit": currency if line.measure.name == "cost" else "",
         "sides": [_side(line, side) for side in (line.base, line.variant)],
         "difference": (
             f"{_signed(line, interval.value)} ({_signed(line, interval.low)} … "
@@ -183,9 +186,14 @@ _DIGITS = {"rating": 2, "cost": 5, "length": 0, "first": 0}
 
 
 def _number(line: Line, value: float) -> str:
+    """As numbers are written in the reader's language."""
     if line.measure.name in ("helped", "handoff"):
-        return f"{100 * value:.1f} %"
-    return f"{value:.{_DIGITS[line.measure.name]}f}"
+        return f"{_written(100 * value, 1)} %"
+    return _written(value, _DIGITS[line.measure.name])
+
+
+def _written(value: float, digits: int) -> str:
+    return number_format(round(Decimal(value), digits), digits, force_grouping=True)
 
 
 def _signed(line: Line, value: float) -> str:

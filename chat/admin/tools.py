@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from chat.admin.links import chat_link
+from chat.admin.results import pretty
 from chat.models import ToolCall
 from organizations import calling
 from organizations.admin import ReadOnlyAdmin
@@ -18,6 +20,9 @@ from organizations.models import ToolRevision
 @admin.register(ToolCall)
 class ToolCallAdmin(ReadOnlyAdmin):
     """Every call of every answer."""
+
+    class Media:
+        css = {"all": ["admin/results.css"]}
 
     list_display = [
         *("label_or_name", "dialogue", "is_changing", "status", "http_status"),
@@ -38,7 +43,7 @@ class ToolCallAdmin(ReadOnlyAdmin):
                         "definition",
                         "dialogue",
                         "turn",
-                        "arguments",
+                        "given",
                         "is_changing",
                         "status",
                     ),
@@ -71,6 +76,11 @@ class ToolCallAdmin(ReadOnlyAdmin):
     def dialogue(self, call: ToolCall) -> SafeString:
         """The way to the transcript."""
         return chat_link(call.chat)
+
+    @admin.display(description=_("arguments"))
+    def given(self, call: ToolCall) -> SafeString:
+        """What it was asked with, in the letters it was asked in."""
+        return render_to_string("chat/result_json.html", {"value": pretty(call.arguments)})
 
     @admin.display(description=_("what went wrong"))
     def trouble(self, call: ToolCall) -> str:

@@ -85,7 +85,7 @@ class ToolCall(OrganizationOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} #{self.pk}"
+        return f"{self.label or self.name} #{self.pk}"
 
     @property
     def given(self) -> str:

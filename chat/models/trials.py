@@ -61,8 +61,11 @@ def validate_history(value: Any) -> None:
 
 
 def handoff_reasons() -> Any:
-    """The reasons there are; a function, so that another reason is no migration here."""
-    return Handoff.Reason.choices
+    """The reasons to be met; a function, so that another reason is no migration here.
+
+    That an operator takes a chat comes of no question.
+    """
+    return [one for one in Handoff.Reason.choices if one[0] != Handoff.Reason.TAKEN]
 
 
 class TestSet(OrganizationOwned):

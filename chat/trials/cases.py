@@ -38,13 +38,19 @@ def touch(test_set: TestSet) -> None:
 
 
 def of_turn(test_set: TestSet, turn: Turn) -> TestCase:
-    """A turn as a case: its question, and its first source, or that nothing was known."""
+    """A turn as a case: its question, and its first source, or that nothing was known.
+
+    Raises ValidationError for one that answers nobody: it begins a chat, or tells what was decided.
+    """
+    question = replay.question_of(turn)
+    if not question:
+        raise ValidationError(_("No question of a visitor was answered here."), code="no_question")
     message = getattr(turn, "message", None)
     sources = [one for one in (message.sources if message else []) if one.get("kind") in PIECES]
     case = TestCase(
         organization=test_set.organization,
         test_set=test_set,
-        question=replay.question_of(turn)[:LONGEST_QUESTION],
+        question=question[:LONGEST_QUESTION],
         language=turn.chat.session.language,
         history=[
             {"role": _role(line["role"]), "text": line["text"][:LONGEST_LINE]}

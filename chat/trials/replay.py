@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -32,8 +32,13 @@ def past(candidate: Candidate, which: str = ALL) -> QuerySet[Turn]:
         status=Turn.Status.DONE,
         message__isnull=False,
     )
-    # A model that begins a chat answers nobody.
-    turns = turns.exclude(message__event=Message.Event.OPENING)
+    # What begins a chat, or tells what people decided, answers no question.
+    asked = Message.objects.of(candidate.agent.organization).filter(
+        chat=OuterRef("chat"),
+        role=Message.Role.USER,
+        seq__range=(OuterRef("from_seq"), OuterRef("upto_seq")),
+    )
+    turns = turns.exclude(message__event=Message.Event.OPENING).filter(Exists(asked))
     if which == BADLY_RATED:
         turns = turns.filter(message__helpful=False)
     elif which == UNANSWERED:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from organizations.admin.scoped import ScopedAdmin
@@ -22,6 +25,17 @@ class ModerationAdmin(ScopedAdmin):
         (_("Words"), {"fields": ["blocked_words", "masked_words", "topics"]}),
         (_("Links"), {"fields": ["linked_sites"]}),
     ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """The one there is, or the form of the first: nobody looks through a list of one."""
+        if not request.GET and request.method == "GET" and self.has_view_permission(request):
+            row = self.get_queryset(request).first()
+            if row is not None:
+                return redirect("admin:organizations_moderation_change", row.pk)
+            if self.has_add_permission(request):
+                return redirect("admin:organizations_moderation_add")
+        shown: HttpResponse = super().changelist_view(request, extra_context)
+        return shown
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only the first; there is one each."""

@@ -116,4 +116,4 @@ def test_set_is_run_before_publishing(
     page.goto(f"{site.address}/admin/chat/gate/")
     page.locator("#result_list").get_by_role("link", name="Помощник").click()
     page.get_by_role("link", name="Удалить").first.click()
-    page.get_by_role("button", name="Да, я уверен").click()
+    page.get_by_role("button", name="Да, удалить").click()
