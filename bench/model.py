@@ -52,9 +52,11 @@ def stamp(moment: float) -> str:
 
 def age_of(word: str, now: float) -> float:
     """How many seconds before `now` the moment was that a word tells."""
-    base = len(LETTERS)
-    told = sum(LETTERS.index(one) * base**at for at, one in enumerate(word.removeprefix(MARK)))
-    return (int(now / TICK) - told) % base**LENGTH * TICK
+    told = 0
+    for letter in reversed(word.removeprefix(MARK)):
+        told = told * len(LETTERS) + LETTERS.index(letter)
+    again = int(len(LETTERS) ** LENGTH)
+    return (int(now / TICK) - told) % again * TICK
 
 
 def chunked(event: bytes) -> bytes:

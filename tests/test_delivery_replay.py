@@ -541,6 +541,8 @@ class Walk(RuleBasedStateMachine):
         await other.arrive()
         await other.settle()
         await other.leave()
+        # A client would ask again; on a starved machine this tells why its picture is empty.
+        assert "unavailable" not in {frame.get("code") for frame in other.log}
         Walk.compared += 1
         Walk.heard |= other.heard
         seen, fresh = state, other.state

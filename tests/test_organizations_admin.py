@@ -373,7 +373,7 @@ def test_the_delete_button_says_no_more_than_delete(acme: House) -> None:
 
 
 def test_a_line_with_a_nul_is_refused_in_any_list_of_lines() -> None:
-    # As one value the list would show the NUL only in its spelling, and PostgreSQL would fail at it.
+    # As one value the list shows a NUL only in its spelling, and PostgreSQL would fail at it.
     with pytest.raises(ValidationError) as refused:
         LinesField().clean("a word\na\0b")
     assert [error.code for error in refused.value.error_list] == ["null_characters_not_allowed"]

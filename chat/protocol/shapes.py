@@ -38,5 +38,5 @@ class Frame(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # Whether it carries JSON of somebody's own, of which pydantic's parser takes what no other does.
+    # Whether it carries JSON of somebody's own, of which pydantic takes too much.
     has_any_json: ClassVar[bool] = False
