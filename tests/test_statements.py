@@ -6,8 +6,8 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
-from chat.database import row_of
 from organizations.models import Organization
+from organizations.statements import row_of
 
 pytestmark = pytest.mark.django_db
 

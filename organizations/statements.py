@@ -1,0 +1,31 @@
+"""Statements of our own that every message goes through; PostgreSQL keeps them prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+
+def row_of(statement: str, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The first row of a statement, or an empty one; parsed and planned once a connection.
+
+    For our own texts that never change: each stays with the server until its connection goes.
+    """
+    with _preparing() as cursor:
+        cursor.execute(statement, values)
+        row: tuple[Any, ...] = cursor.fetchone() or ()
+    return row
+
+
+def _preparing() -> CursorWrapper:
+    # Django's own cursor puts the values into the text, so that no two are the same. Whoever logs
+    # the statements wants them so.
+    if connection.queries_logged:
+        return connection.cursor()
+    connection.ensure_connection()
+    plain: Any = psycopg.Cursor(connection.connection)
+    return connection.make_cursor(plain)
