@@ -18,7 +18,6 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from chat import calls, citations, handoffs, queue, snapshots, turns
-from chat.database import row_of
 from chat.delivery import events
 from chat.models import Chat, Handoff, Message, Mode, Session, ToolCall, Turn, Visitor
 from chat.protocol import (
@@ -35,6 +34,7 @@ from chat.protocol import (
     SupportTaken,
 )
 from organizations.models import ChatType, Member, Widget
+from organizations.statements import row_of
 
 Event = Message.Event
 

@@ -21,8 +21,8 @@ from kombu.exceptions import OperationalError
 from kombu.messaging import Producer
 from redis import RedisError
 
-from chat.database import row_of
 from chat.models import Chat, ChatResult, Turn
+from organizations.statements import row_of
 
 log = logging.getLogger(__name__)
 

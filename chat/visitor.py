@@ -30,7 +30,6 @@ from chat import (
     snapshots,
 )
 from chat.answering import memory
-from chat.database import row_of
 from chat.delivery import events
 from chat.models import (
     Chat,
@@ -47,6 +46,7 @@ from chat.models import (
 from chat.protocol import FeedbackSaved, MemoryLine, NewContact, Page, Rated
 from chat.refusals import Refused
 from organizations.models import Widget
+from organizations.statements import row_of
 
 WINDOW = timedelta(seconds=60)
 # A session that was touched this recently is not written again only to be touched.

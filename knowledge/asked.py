@@ -12,12 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
-
 from ai.concepts import alike
 from ai.words import stem, words
 from knowledge.sameness import FILLERS
 from knowledge.slips import SHORTEST, from_latin_letters, meant, nearest, other_layout
+from organizations.statements import row_of
 
 # Only the beginning of a long question is looked at word by word.
 MOST_WORDS = 60
@@ -89,19 +88,11 @@ class Known:
 
     def begin(self, texts: Iterable[str]) -> None:
         """Look up the first words, and how the organization is searched, at once."""
-        self.stems = dict.fromkeys(texts, ())
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"{INDEX};{WORDS}",
-                {
-                    "agent": self._agent,
-                    "shelves": self._shelves,
-                    **self._words(list(self.stems)),
-                },
-            )
-            self.index = Index(*cursor.fetchone())
-            cursor.nextset()
-            self._read(list(self.stems), cursor.fetchall())
+        said = list(dict.fromkeys(texts))
+        agent = {"agent": self._agent, "shelves": self._shelves}
+        *index, self._total, known = row_of(FIRST_WORDS, self._words(said) | agent)
+        self.index = Index(*index)
+        self._read(said, known)
 
     def learn(self, texts: Iterable[str], near: Iterable[str] = ()) -> None:
         """Look up the words that are not known yet, and stems that begin like `near` do."""
@@ -109,28 +100,23 @@ class Known:
         lexemes = list(near)
         if not missing and not lexemes:
             return
-        parameters: dict[str, Any] = {
+        beginnings: dict[str, Any] = {
             "beginnings": [_beginning(one) for one in lexemes],
             "least": min(map(len, lexemes), default=1) - 1,
             "most": max(map(len, lexemes), default=0) + 1,
         }
-        with connection.cursor() as cursor:
-            cursor.execute(f"{WORDS};{NEAR}", parameters | self._words(missing))
-            self._read(missing, cursor.fetchall())
-            cursor.nextset()
-            self._mend(lexemes, cursor.fetchall())
+        known, there = row_of(MORE_WORDS, self._words(missing) | beginnings)
+        self._read(missing, known)
+        self._mend(lexemes, [(word, passages) for word, passages in there])
 
     def _words(self, texts: list[str]) -> dict[str, Any]:
         all_ = f"@{self._organization}"
         return {"organization": self._organization, "all": all_, "words": texts}
 
-    def _read(self, texts: Sequence[str], rows: Iterable[tuple[int, list[str], list[int]]]) -> None:
-        for number, stems, passages in rows:
-            if number:
-                self.stems[texts[number - 1]] = tuple(stems)
-                self.passages.update(zip(stems, passages, strict=True))
-            else:
-                self._total = passages[0]
+    def _read(self, texts: Iterable[str], known: Iterable[tuple[list[str], list[int]]]) -> None:
+        for text, (stems, passages) in zip(texts, known, strict=True):
+            self.stems[text] = tuple(stems)
+            self.passages.update(zip(stems, passages, strict=True))
 
     def _mend(self, lexemes: Iterable[str], known: Sequence[tuple[str, int]]) -> None:
         """Find the stems that are one slip away from stems that nobody uses."""
@@ -286,39 +272,39 @@ def _rare(terms: Iterable[Term], known: Known) -> tuple[str, ...]:
     return tuple(taken)
 
 
-INDEX = """
-SELECT coalesce(embedder, ''), coalesce(floor, 0), coalesce(has_graph, false), ARRAY(
-    SELECT category.id FROM knowledge_category category
-    WHERE category.organization_id = %(organization)s
-      AND ARRAY[category.id, category.parent_id] && coalesce(%(shelves)s::bigint[], ARRAY(
-          SELECT category_id FROM knowledge_category_agents WHERE agent_id = %(agent)s
-      ))
-)
-FROM (SELECT) AS always
-LEFT JOIN knowledge_searchindex ON organization_id = %(organization)s
-"""
-# The configuration `russian` stems both alphabets; row 0 tells how many passages there are.
+# The configuration `russian` stems both alphabets. In the order of the words, each with its stems
+# and in how many passages each of these is.
 WORDS = """
-SELECT 0, ARRAY[]::text[], ARRAY[coalesce((
-    SELECT passages FROM knowledge_word
-    WHERE organization_id = %(organization)s AND word = %(all)s
-), 0)]
-UNION ALL
-SELECT token.number, token.stems, ARRAY(
+SELECT coalesce(json_agg(json_build_array(token.stems, ARRAY(
     SELECT coalesce(known.passages, 0)
     FROM unnest(token.stems) WITH ORDINALITY AS stem(word, place)
     LEFT JOIN knowledge_word known
       ON known.organization_id = %(organization)s AND known.word = stem.word
     ORDER BY stem.place
-)
+)) ORDER BY token.number), '[]')
 FROM (
     SELECT number, tsvector_to_array(to_tsvector('russian'::regconfig, word)) AS stems
     FROM unnest(%(words)s::text[]) WITH ORDINALITY AS said(word, number)
     OFFSET 0
 ) AS token
 """
-NEAR = """
-SELECT word, passages FROM knowledge_word
-WHERE organization_id = %(organization)s AND word LIKE ANY (%(beginnings)s::text[])
-  AND passages > 0 AND length(word) BETWEEN %(least)s AND %(most)s
-"""
+FIRST_WORDS = """
+SELECT coalesce(embedder, ''), coalesce(floor, 0), coalesce(has_graph, false), ARRAY(
+    SELECT category.id FROM knowledge_category category
+    WHERE category.organization_id = %(organization)s
+      AND ARRAY[category.id, category.parent_id] && coalesce(%(shelves)s::bigint[], ARRAY(
+          SELECT category_id FROM knowledge_category_agents WHERE agent_id = %(agent)s
+      ))
+), coalesce((
+    SELECT passages FROM knowledge_word
+    WHERE organization_id = %(organization)s AND word = %(all)s
+), 0), ({words})
+FROM (SELECT) AS always
+LEFT JOIN knowledge_searchindex ON organization_id = %(organization)s
+""".replace("{words}", WORDS)
+MORE_WORDS = """
+SELECT ({words}), (
+    SELECT coalesce(json_agg(json_build_array(word, passages)), '[]') FROM knowledge_word
+    WHERE organization_id = %(organization)s AND word LIKE ANY (%(beginnings)s::text[])
+      AND passages > 0 AND length(word) BETWEEN %(least)s AND %(most)s
+)""".replace("{words}", WORDS)

@@ -15,11 +15,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from django.db import connection
-
 from knowledge import sameness, upkeep
-from knowledge.asked import Asked, understand
+from knowledge.asked import Asked, Index, understand
 from organizations.models import Agent, Language, Organization
+from organizations.statements import rows_of
 
 # Calibrated on the development half of tests/data/shop.json; see docs/knowledge-finding.md for what
 # they are worth on the other half and elsewhere.
@@ -134,33 +133,20 @@ def search(
     embedder = upkeep.serving(index.embedder)
     vector = _text_of(embedder.embed([asked.text])[0])
     parameters: dict[str, Any] = {
-        "organization": organization.pk,
         "embedder": embedder.name,
         "vector": vector,
         "floor": index.floor,
         "trust": embedder.trust if trust is None else trust,
         "alone": embedder.alone if trust is None else 1.0,
         "nearest": NEAREST,
-        "language": wanted,
         "priority": PRIORITY,
         "other_word": OTHER_WORD,
-        "near": NEAR,
-        "worded": WORDED,
-        "limit": limit,
+        "language": wanted,
         "categories": index.categories,
         **_of_words(organization, asked),
     }
-    visible = VISIBLE + (IN_CATEGORIES if index.categories else "")
-    # Added to nothing, the organization leads to no reading of all its passages: the words do.
-    by_words = visible.replace("organization_id", "organization_id + 0", 1)
-    statement = SEARCH.replace("{visible}", visible).replace("{visible_by_words}", by_words)
-    if index.has_graph:
-        statement = f"SET LOCAL hnsw.ef_search = {LOOK_AT};" + statement
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        if index.has_graph:
-            cursor.nextset()
-        found = [_found(*row) for row in cursor.fetchall()]
+    rows = rows_of(_statement(organization, index, limit), parameters)
+    found = [_found(*row) for row in rows]
     cut_off = cut_off_of(embedder.trust)
     hits = [one for one in found if one.language == wanted and one.score >= cut_off]
     if not hits:
@@ -227,6 +213,25 @@ def difference(question: str, one: Found) -> sameness.Difference | None:
     """How the question differs from all wordings of an entry; None when one asks the same."""
     differs = [sameness.difference(question, said, also=one.keywords) for said in one.wordings]
     return None if None in differs else next(iter(differs), sameness.Difference.MORE)
+
+
+def _statement(organization: Organization, index: Index, limit: int) -> str:
+    """The search inside one organization.
+
+    Its number and the limits stand in the text, not among the values: so a kept plan is made for
+    this organization, by its size and with its graph.
+    """
+    visible = VISIBLE + (IN_CATEGORIES if index.categories else "")
+    own = f"organization_id = {int(organization.pk)}"
+    return SEARCH.format(
+        look_at=LOOK_AT_MORE if index.has_graph else "",
+        visible=f"{own} AND {visible}",
+        # Added to nothing, the organization leads to no reading of all its passages: the words do.
+        visible_by_words=f"{own.replace(' ', ' + 0 ', 1)} AND {visible}",
+        near=NEAR,
+        worded=WORDED,
+        limit=int(limit),
+    )
 
 
 def _text_of(vector: Sequence[float]) -> str:
@@ -310,25 +315,29 @@ def language_of(question: str, default: str | None = None) -> str:
     return Language.RUSSIAN if cyrillic > latin else Language.ENGLISH
 
 
-VISIBLE = """organization_id = %(organization)s AND is_active AND embedder = %(embedder)s
+VISIBLE = """is_active AND embedder = %(embedder)s
       AND (valid_from IS NULL OR valid_from <= current_date)
       AND (valid_until IS NULL OR valid_until >= current_date)"""
 IN_CATEGORIES = """
       AND (category_id IS NULL OR category_id = ANY(%(categories)s::bigint[]))"""
+# Said before the graph is asked, and for this statement only.
+LOOK_AT_MORE = f", set_config('hnsw.ef_search', '{LOOK_AT}', true)"
 
 # ts_rank of one word grows with how often it is there: 0.608 for once, 1 for very often; divided by
 # what it is when every wording has the word.
+# What differs from question to question stands in sub-selects, where the planner does not look: a
+# plan for any question is then as good as one for this one, and is kept.
 SEARCH = """
 WITH asked AS MATERIALIZED (
-    SELECT %(vector)s::halfvec AS vector
+    SELECT %(vector)s::halfvec AS vector{look_at}
 ), near AS MATERIALIZED (
     SELECT id, faq_id, is_wording, 1 - (embedding <=> (SELECT vector FROM asked)) AS cosine
     FROM knowledge_passage
     WHERE {visible}
-    ORDER BY embedding <=> (SELECT vector FROM asked) LIMIT %(near)s
+    ORDER BY embedding <=> (SELECT vector FROM asked) LIMIT {near}
 ), worded AS MATERIALIZED (
     SELECT id FROM knowledge_passage
-    WHERE search @@ %(rare)s::tsquery AND {visible_by_words} LIMIT %(worded)s
+    WHERE search @@ (SELECT %(rare)s::tsquery) AND {visible_by_words} LIMIT {worded}
 ), candidates AS MATERIALIZED (
     SELECT id, max(cosine) AS nearest
     FROM (
@@ -343,15 +352,17 @@ WITH asked AS MATERIALIZED (
     GROUP BY id
 ), terms AS MATERIALIZED (
     SELECT own::tsquery AS own, nullif(others, '')::tsquery AS others, weight
-    FROM unnest(%(own)s::text[], %(others)s::text[], %(weights)s::float8[])
-         AS term(own, others, weight)
+    FROM unnest(
+        (SELECT %(own)s::text[]), (SELECT %(others)s::text[]), (SELECT %(weights)s::float8[])
+    ) AS term(own, others, weight)
 ), measured AS MATERIALIZED (
     SELECT p.id, p.language, p.priority, c.nearest,
            1 - (p.embedding <=> (SELECT vector FROM asked)) AS all_,
            (
                SELECT coalesce(sum(weight * greatest(
                    least(1, ts_rank(
-                       CASE WHEN p.faq_id IS NULL THEN %(in_text)s ELSE %(in_answer)s END::real[],
+                       CASE WHEN p.faq_id IS NULL THEN %(in_text)s::real[]
+                            ELSE %(in_answer)s::real[] END,
                        p.search, terms.own
                    ) / (1 - 0.608 / (p.wordings + 0.5))),
                    CASE WHEN p.search @@ terms.others THEN %(other_word)s ELSE 0 END
@@ -373,9 +384,9 @@ WITH asked AS MATERIALIZED (
            ) / (1 - %(floor)s) + %(priority)s * (priority - 5) / 5.0 AS score
     FROM measured
 ), best AS (
-    (SELECT * FROM scored WHERE is_wanted ORDER BY score DESC, id LIMIT %(limit)s)
+    (SELECT * FROM scored WHERE is_wanted ORDER BY score DESC, id LIMIT {limit})
     UNION ALL
-    (SELECT * FROM scored WHERE NOT is_wanted ORDER BY score DESC, id LIMIT %(limit)s)
+    (SELECT * FROM scored WHERE NOT is_wanted ORDER BY score DESC, id LIMIT {limit})
 )
 SELECT best.id, p.language, least(1, greatest(0, best.score)), best.cosine, best.words,
        p.faq_id, p.article_id, p.document_id, p.page_id, p.heading, p.text,

@@ -254,6 +254,27 @@ def test_large_organization_gets_a_graph_that_finds_the_same(
     assert not graphs()
 
 
+@pytest.mark.django_db(transaction=True)
+def test_search_is_planned_once_for_each_organization(
+    acme: House, globex: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "GRAPH_FROM", 3)
+    for name in ("lunch", "dinner", "parking", "shoes", "tickets"):
+        faq(acme, f"What about {name}?")
+    faq(globex, "What about money?")
+    assert tasks.keep_graphs() == 1
+    first = {name: found(acme, f"about {name}") for name in ("shoes", "lunch")}
+    for _ in range(10):
+        assert {name: found(acme, f"about {name}") for name in first} == first
+        assert found(globex, "about shoes, lunch and money") == ["What about money?"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans > 0 FROM pg_prepared_statements "
+            "WHERE statement LIKE '%knowledge_passage%'"
+        )
+        assert cursor.fetchall() == [(True,), (True,)]
+
+
 def test_graph_goes_with_its_organization(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

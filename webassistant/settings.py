@@ -127,7 +127,7 @@ DATABASES["default"] |= {
     "CONN_MAX_AGE": 0,
     "OPTIONS": {
         **DATABASES["default"].get("OPTIONS", {}),
-        # From the first time on, for what asks for it (see `chat.database.row_of`).
+        # From the first time on, for what asks for it (see `organizations.statements`).
         "prepare_threshold": 0 if env.bool("PREPARED_STATEMENTS", default=True) else None,
         "pool": {
             "min_size": 1,

@@ -20,7 +20,6 @@ from django.utils import timezone
 from chat import handoffs, moderation, turns
 from chat.accounting import accounts
 from chat.answering import prompts
-from chat.database import row_of
 from chat.models import Chat, Session, ToolCall, Turn
 from organizations import agents, health
 from organizations.models import (
@@ -33,6 +32,7 @@ from organizations.models import (
     Tool,
     Widget,
 )
+from organizations.statements import row_of
 
 M = TypeVar("M", bound=models.Model)
 

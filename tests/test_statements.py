@@ -6,8 +6,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
-from chat.database import row_of
+from organizations import statements
 from organizations.models import Organization
+from organizations.statements import row_of, rows_of
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +29,9 @@ def test_a_statement_is_planned_once_for_all_its_values() -> None:
 
     assert row_of(BY_NAME, {"slug": "acme"}) == (acme.pk, "Acme")
     assert row_of(BY_NAME, {"slug": "'; DROP TABLE chat_message; --"}) == ()
+
+    assert rows_of(BY_NAME, {"slug": "acme"}) == [(acme.pk, "Acme")]
+    assert rows_of(BY_NAME, {"slug": "nobody"}) == []
 
     assert prepared().count(BY_NAME.replace("%(slug)s", "$1")) == 1
 
@@ -50,3 +54,14 @@ def test_nothing_is_kept_where_the_server_cannot(monkeypatch: pytest.MonkeyPatch
     assert row_of(statement, {"slug": "acme"}) == (acme.pk, "Acme")
 
     assert statement.replace("%(slug)s", "$1") not in prepared()
+
+
+def test_no_more_are_kept_than_the_server_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statements, "MOST_KEPT", 3)
+    texts = [f"{BY_NAME} AND {number} < 9" for number in range(9)]
+
+    for text in texts:
+        row_of(text, {"slug": "acme"})
+
+    kept = prepared()
+    assert [text.replace("%(slug)s", "$1") in kept for text in texts] == [False] * 6 + [True] * 3
