@@ -53,6 +53,22 @@ UNUSED = (
     "simple_history",
 )
 
+# Django's own sentences that we say otherwise, as its translations suit nouns of one gender only.
+REWORDED = (
+    "The {name} “{obj}” was added successfully.",
+    "The {name} “{obj}” was added successfully. You may add another {name} below.",
+    "The {name} “{obj}” was changed successfully.",
+    "The {name} “{obj}” was changed successfully. You may edit it again below.",
+    "The {name} “{obj}” was changed successfully. You may add another {name} below.",
+    "The %(name)s “%(obj)s” was deleted successfully.",
+    'Are you sure you want to delete the %(object_name)s "%(escaped_object)s"? '
+    "All of the following related items will be deleted:",
+    "Are you sure you want to delete the selected %(objects_name)s? "
+    "All of the following objects and their related items will be deleted:",
+    "%(model_name)s with this %(field_label)s already exists.",
+    "%(model_name)s with this %(field_labels)s already exists.",
+)
+
 
 def sources() -> Iterator[tuple[str, str]]:
     """The name and Python-like text of every file that may hold texts for people."""
@@ -93,6 +109,8 @@ def collect() -> Catalog:
         for _line, message, _comments, context in found:
             if message and message != ("", ""):
                 catalog.add(message, locations=[(name, 0)], context=context)
+    for sentence in REWORDED:
+        catalog.add(sentence, locations=[("django", 0)])
     return catalog
 
 
@@ -111,7 +129,7 @@ def load(language: str) -> Catalog:
 
 
 def known_to_django(language: str) -> set[str]:
-    """Texts that the installed parts of Django translate themselves, so that we need not."""
+    """Texts that the installed parts of Django translate themselves well enough."""
     folder = Path(django.__file__).parent
     parts = [folder / "conf", *(folder / "contrib" / name for name in CONTRIB)]
     known: set[str] = set()
@@ -120,7 +138,7 @@ def known_to_django(language: str) -> set[str]:
             continue
         with path.open("rb") as file:
             known |= {_id(message.id) for message in read_po(file) if message.id and message.string}
-    return known
+    return known - set(REWORDED)
 
 
 def _id(identity: str | list[str] | tuple[str, ...]) -> str:
