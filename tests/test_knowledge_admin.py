@@ -230,6 +230,15 @@ def test_form_shows_what_the_text_became(acme: House) -> None:
     assert "a › Two" in page.text
 
 
+def test_form_of_what_failed_promises_no_passages(acme: House) -> None:
+    upload(acme)
+    document = Document.unscoped.get()
+    Document.unscoped.filter(pk=document.pk).update(status="failed", error="scan")
+    page = client_of(acme.owner).get(f"/admin/knowledge/document/{document.pk}/change/")
+    assert "None: it could not be indexed." in page.text
+    assert "they are made once it is saved" not in page.text
+
+
 def test_one_piece_is_indexed_again_after_a_question(acme: House) -> None:
     upload(acme)
     document = Document.unscoped.get()
