@@ -146,6 +146,26 @@ def test_operator_has_no_preview(acme: House) -> None:
     assert response.status_code == 403
 
 
+def test_deleting_a_category_tells_what_is_left_of_it(acme: House, globex: House) -> None:
+    outer = shelf(acme, "Tours")
+    inner = shelf(acme, "Boats", outer)
+    for place, category in enumerate((outer, inner, inner, shelf(acme, "Other"))):
+        entries.create_faq(
+            acme.organization, question=f"Q{place}?", answer="A.", category=category, language="en"
+        )
+    address = reverse("admin:knowledge_category_delete", args=[outer.pk])
+    client = client_of(acme.owner)
+    assert "3 entries stay, without a category: every agent may use them then." in (
+        client.get(address).text
+    )
+    assert client_of(globex.owner).get(address).status_code == 302
+    client.post(address, {"post": "yes"})
+    assert FAQEntry.unscoped.filter(category=None).count() == 3
+    empty = shelf(acme, "Empty")
+    address = reverse("admin:knowledge_category_delete", args=[empty.pk])
+    assert "every agent may use" not in client.get(address).text
+
+
 # --- documents ------------------------------------------------------------------------------------
 
 
