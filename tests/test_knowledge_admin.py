@@ -146,6 +146,13 @@ def test_operator_has_no_preview(acme: House) -> None:
     assert response.status_code == 403
 
 
+def test_category_with_a_name_that_is_taken_is_refused_by_what_its_owner_sees(acme: House) -> None:
+    shelf(acme, "Tours")
+    page = client_of(acme.owner).post("/admin/knowledge/category/add/", {"name": "Tours"})
+    assert "Category with this Inside and Name already exists." in page.text
+    assert Category.unscoped.count() == 1
+
+
 def test_deleting_a_category_tells_what_is_left_of_it(acme: House, globex: House) -> None:
     outer = shelf(acme, "Tours")
     inner = shelf(acme, "Boats", outer)
