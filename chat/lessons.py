@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from chat import intents
-from chat.models import Chat, Message, Turn
+from chat.models import Chat, Handoff, Message, Turn
 from chat.refusals import Refused
 from knowledge import counts, gaps, retrieval, suggestions
 from knowledge.counts import Piece
@@ -24,6 +25,7 @@ from knowledge.models import AskedQuestion, Suggestion
 from organizations.models import Member, Organization
 
 Reason = AskedQuestion.Reason
+CLOCKS_APART = timedelta(minutes=1)
 
 
 class NothingToKeep(Refused):
@@ -51,8 +53,8 @@ def learn(limit: int = 200) -> int:
             message = getattr(turn, "message", None)
             if message is not None:
                 times[turn.organization].update(pieces_of(message.sources))
-                if _is_unanswered(turn, message):
-                    _note(turn, Reason.NO_KNOWLEDGE)
+            if _is_unanswered(turn, message):
+                _note(turn, Reason.NO_KNOWLEDGE)
         for organization, shown in sorted(times.items(), key=lambda pair: pair[0].pk):
             counts.shown(organization, shown)
         Turn.unscoped.filter(pk__in=[turn.pk for turn in turns]).update(learnt_at=Now())
@@ -68,11 +70,26 @@ def pieces_of(sources: Iterable[dict[str, Any]]) -> set[Piece]:
     }
 
 
-def _is_unanswered(turn: Turn, message: Message) -> bool:
-    """Whether the assistant said that it does not know."""
+def _is_unanswered(turn: Turn, message: Message | None) -> bool:
+    """Whether the assistant said that it does not know, or called a person because of that."""
+    if message is None:
+        return turn.status == Turn.Status.DONE and _called_a_person(turn)
     # A model may have been given what is near and have found no answer in it.
     used = message.sources if turn.prompt_version else turn.sources
     return turn.status == Turn.Status.DONE and message.offers_support and not used
+
+
+def _called_a_person(turn: Turn) -> bool:
+    """Whether a turn without an answer ended in a request for a person, for want of knowledge."""
+    if turn.finished_at is None:
+        return False
+    # Made in the commit that ends the turn, but by the other of two clocks.
+    around = (turn.finished_at - CLOCKS_APART, turn.finished_at + CLOCKS_APART)
+    return (
+        Handoff.objects.of(turn.organization)
+        .filter(chat=turn.chat_id, reason=Handoff.Reason.NO_KNOWLEDGE, requested_at__range=around)
+        .exists()
+    )
 
 
 def _note(turn: Turn, reason: Reason) -> None:

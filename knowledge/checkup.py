@@ -31,6 +31,11 @@ COMPARED = 300
 SAME, NEAR = 0.92, 0.8
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+# How an answer begins that agrees, and one that does not.
+_YES = re.compile(r"\W*(?:да|можно|конечно|разумеется|yes|sure|of course)\b", re.IGNORECASE)
+_NO = re.compile(
+    r"\W*(?:нет|нельзя|не|увы|к сожалению|no|not|never|sorry|unfortunately)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Pair:
     likeness: float
     # The numbers that only one of the two answers has.
     numbers: tuple[str, ...] = ()
+    # One says yes and the other no.
+    is_denied: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,11 +120,17 @@ def _pairs(organization: Organization) -> tuple[list[Pair], list[Pair]]:
     for one_id, other_id, likeness in rows:
         one, other = entries[one_id], entries[other_id]
         numbers = _differing(one.answer, other.answer)
-        if numbers:
-            contradictions.append(Pair(one, other, likeness, numbers))
+        is_denied = likeness >= SAME and _denies(one.answer, other.answer)
+        if numbers or is_denied:
+            contradictions.append(Pair(one, other, likeness, numbers, is_denied))
         elif likeness >= SAME:
             duplicates.append(Pair(one, other, likeness))
     return duplicates[:LIMIT], contradictions[:LIMIT]
+
+
+def _denies(one: str, other: str) -> bool:
+    """Whether one answer begins with yes and the other with no."""
+    return any(_YES.match(yes) and _NO.match(no) for yes, no in ((one, other), (other, one)))
 
 
 def _differing(one: str, other: str) -> tuple[str, ...]:

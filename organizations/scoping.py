@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.core.exceptions import ValidationError
@@ -46,6 +47,14 @@ class OrganizationOwned(models.Model):
 
     class Meta:
         abstract = True
+
+    def unique_error_message(
+        self, model_class: type[models.Model], unique_check: Sequence[str]
+    ) -> ValidationError:
+        """Name the fields that its owner sees; whose row it is goes without saying."""
+        named = tuple(name for name in unique_check if name != "organization")
+        error: ValidationError = super().unique_error_message(model_class, named or unique_check)
+        return error
 
     def clean(self) -> None:
         """Refuse a reference into another organization."""

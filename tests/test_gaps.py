@@ -14,7 +14,7 @@ import ai
 from ai.interface import AIError, Embedder
 from ai.scripted import ScriptedModel
 from chat import lessons, visitor
-from chat.models import Chat, Message, Turn, Visitor
+from chat.models import Chat, Handoff, Message, Turn, Visitor
 from chat.refusals import Refused
 from chat.tasks import gather_gaps
 from knowledge import entries, gaps, indexing, retrieval, suggestions
@@ -138,6 +138,21 @@ def test_unanswered_questions_gather_into_one_suggestion(acme: House, ask: Any) 
     assert suggestion.question in ("Can I bring my dog?", "Is it ok to bring a dog?")
     assert suggestion.last_asked_at
     assert [row.reason for row in suggestion.questions.all()] == ["no_knowledge"] * 2
+
+
+def test_question_that_called_a_person_is_a_gap_too(acme: House, ask: Any) -> None:
+    teach(acme, "How can I pay?", "By card.")
+    person = acme.visitor()
+    ask("Can I come by balloon?", person)
+    said = visitor.say(person, acme.visit, "Do you have a heliport?", uuid.uuid4())
+    answer(Turn.unscoped.get(chat=said.chat, upto_seq=said.seq))
+    assert Handoff.unscoped.get().reason == Handoff.Reason.NO_KNOWLEDGE
+    asked = visitor.say(acme.visitor(), acme.visit, "Call a person", uuid.uuid4())
+    answer(Turn.unscoped.get(chat=asked.chat, upto_seq=asked.seq))
+    assert {row.question for row in gather(acme)} == {
+        "Can I come by balloon?",
+        "Do you have a heliport?",
+    }
 
 
 def test_other_topics_languages_and_organizations_stay_apart(

@@ -146,6 +146,33 @@ def test_operator_has_no_preview(acme: House) -> None:
     assert response.status_code == 403
 
 
+def test_category_with_a_name_that_is_taken_is_refused_by_what_its_owner_sees(acme: House) -> None:
+    shelf(acme, "Tours")
+    page = client_of(acme.owner).post("/admin/knowledge/category/add/", {"name": "Tours"})
+    assert "Category with this Inside and Name already exists." in page.text
+    assert Category.unscoped.count() == 1
+
+
+def test_deleting_a_category_tells_what_is_left_of_it(acme: House, globex: House) -> None:
+    outer = shelf(acme, "Tours")
+    inner = shelf(acme, "Boats", outer)
+    for place, category in enumerate((outer, inner, inner, shelf(acme, "Other"))):
+        entries.create_faq(
+            acme.organization, question=f"Q{place}?", answer="A.", category=category, language="en"
+        )
+    address = reverse("admin:knowledge_category_delete", args=[outer.pk])
+    client = client_of(acme.owner)
+    assert "3 entries stay, without a category: every agent may use them then." in (
+        client.get(address).text
+    )
+    assert client_of(globex.owner).get(address).status_code == 302
+    client.post(address, {"post": "yes"})
+    assert FAQEntry.unscoped.filter(category=None).count() == 3
+    empty = shelf(acme, "Empty")
+    address = reverse("admin:knowledge_category_delete", args=[empty.pk])
+    assert "every agent may use" not in client.get(address).text
+
+
 # --- documents ------------------------------------------------------------------------------------
 
 
@@ -228,6 +255,15 @@ def test_form_shows_what_the_text_became(acme: House) -> None:
     page = client_of(acme.owner).get(f"/admin/knowledge/document/{document.pk}/change/")
     assert "2 passages" in page.text
     assert "a › Two" in page.text
+
+
+def test_form_of_what_failed_promises_no_passages(acme: House) -> None:
+    upload(acme)
+    document = Document.unscoped.get()
+    Document.unscoped.filter(pk=document.pk).update(status="failed", error="scan")
+    page = client_of(acme.owner).get(f"/admin/knowledge/document/{document.pk}/change/")
+    assert "None: it could not be indexed." in page.text
+    assert "they are made once it is saved" not in page.text
 
 
 def test_one_piece_is_indexed_again_after_a_question(acme: House) -> None:

@@ -16,7 +16,7 @@ from ai.scripted import ScriptedModel
 from chat import lessons, visitor
 from chat.models import Chat, Message
 from knowledge import checkup, entries, indexing
-from knowledge.models import AskedQuestion, Category, FAQEntry, Suggestion
+from knowledge.models import AskedQuestion, Category, FAQEntry, Suggestion, WebPage, WebSource
 from operators import desk
 from tests.conftest import House, client_of
 from tests.rows import fill, word_of
@@ -398,6 +398,38 @@ def test_check_finds_what_is_wrong_and_nothing_else(acme: House, globex: House) 
     for words in ("Contradictions", "3,500", "Boats?", "Do you sell maps?", "Empty"):
         assert words in page.text, words
     assert "Where is the office?" not in page.text
+
+
+def test_yes_and_no_to_one_question_contradict(acme: House) -> None:
+    for question, yes, no in (
+        ("Can I take pictures?", "Yes, everywhere.", "No, sorry."),
+        ("Is smoking allowed?", "Of course.", "Not in the bus."),
+    ):
+        teach(acme, question, yes)
+        teach(acme, question, no)
+    teach(acme, "Where is the toilet?", "No farther than the door.")
+    teach(acme, "Where is the toilet?", "At the door.")
+    found = checkup.look(acme.organization)
+    assert [pair.is_denied for pair in found.contradictions] == [True, True]
+    assert [pair.one.question for pair in found.duplicates] == ["Where is the toilet?"]
+    page = client_of(acme.owner).get(reverse("admin:knowledge_checkup"))
+    assert page.text.count("one says yes, the other no") == 2
+
+
+def test_page_that_was_not_fetched_says_why_and_has_no_button(acme: House) -> None:
+    source = WebSource.unscoped.create(organization=acme.organization, url="https://a.example/")
+    WebPage.unscoped.create(
+        organization=acme.organization,
+        source=source,
+        url="https://a.example/x",
+        status="failed",
+        error="empty",
+        fetch_error="http_500",
+        language="en",
+    )
+    page = client_of(acme.owner).get(reverse("admin:knowledge_checkup"))
+    assert "The site answered with the code 500." in page.text
+    assert 'value="index"' not in page.text
 
 
 def test_phrasing_of_another_entry_is_a_duplicate(acme: House) -> None:

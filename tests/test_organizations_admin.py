@@ -416,7 +416,7 @@ def test_reworded_sentences_keep_every_place(language: str) -> None:
     for identity in REWORDED:
         message = catalog.get(identity)
         assert message is not None, identity
-        texts = [message.string] if isinstance(message.string, str) else message.string
+        texts = [message.string] if isinstance(message.string, str) else list(message.string or [])
         source = identity if isinstance(identity, str) else identity[1]
         for text in texts:
             assert text, identity

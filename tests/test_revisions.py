@@ -162,6 +162,27 @@ def test_operator_reads_the_history_and_does_not_change_it(acme: House) -> None:
     assert entry.answer == "Never."
 
 
+def test_form_does_not_write_over_what_was_saved_since_it_was_opened(acme: House) -> None:
+    entry = written_entry(acme)
+    address = f"/admin/knowledge/faqentry/{entry.pk}/change/"
+    client = client_of(acme.owner)
+    assert '<input type="hidden" name="seen" value="1">' in client.get(address).text
+    fields = {"question": "Refund?", "language": "en", "priority": "5", "is_active": "on"}
+    first = client.post(address, {**fields, "seen": "1", "answer": "From the first tab."})
+    assert first.status_code == 302
+    late = {**fields, "seen": "1", "answer": "From the second tab."}
+    page = client.post(address, late)
+    assert "This was saved meanwhile (revision 2," in page.text
+    assert "From the second tab." in page.text
+    entry.refresh_from_db()
+    assert entry.answer == "From the first tab."
+    # Who has read that saves again.
+    assert '<input type="hidden" name="seen" value="2">' in page.text
+    assert client.post(address, {**late, "seen": "2"}).status_code == 302
+    entry.refresh_from_db()
+    assert entry.answer == "From the second tab."
+
+
 def test_revision_of_another_entry_is_not_found(acme: House) -> None:
     entry, other = written_entry(acme), written_entry(acme, question="Other?")
     other.answer = "Mine."

@@ -53,7 +53,6 @@ UNUSED = (
     "simple_history",
 )
 
-
 # Sentences of Django's admin about a row of any model. A model's name cannot be declined, and a row
 # has a gender: where Django's own translation needs either, ours says it with neither.
 REWORDED: tuple[str | tuple[str, str], ...] = (
@@ -90,6 +89,8 @@ REWORDED: tuple[str | tuple[str, str], ...] = (
     "View %s",
     "Yes, I’m sure",
     "%(name)s with ID “%(key)s” doesn’t exist. Perhaps it was deleted?",
+    "%(model_name)s with this %(field_label)s already exists.",
+    "%(model_name)s with this %(field_labels)s already exists.",
     (
         "%(count)s %(name)s was changed successfully.",
         "%(count)s %(name)s were changed successfully.",
@@ -156,7 +157,7 @@ def load(language: str) -> Catalog:
 
 
 def known_to_django(language: str) -> set[str]:
-    """Texts that the installed parts of Django translate themselves, so that we need not."""
+    """Texts that the installed parts of Django translate themselves well enough."""
     folder = Path(django.__file__).parent
     parts = [folder / "conf", *(folder / "contrib" / name for name in CONTRIB)]
     known: set[str] = set()

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -85,6 +86,22 @@ class CategoryAdmin(ScopedAdmin):
         }
         page: HttpResponse = super().changelist_view(request, context)
         return page
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Ask, and say what becomes of what stands on the shelf."""
+        row = self.get_object(request, unquote(object_id))
+        context = {"left": self._left(request, row) if row else 0, **(extra_context or {})}
+        page: HttpResponse = super().delete_view(request, object_id, context)
+        return page
+
+    def _left(self, request: HttpRequest, category: Category) -> int:
+        """How many pieces will stand on no shelf once this one is gone, with those inside it."""
+        gone = [category.pk, *self.own_rows(request, Category).filter(parent=category)
+                .values_list("pk", flat=True)]  # fmt: skip
+        counts = self._pieces(request)
+        return sum(counts[pk] for pk in gone)
 
     def _pieces(self, request: HttpRequest) -> Counter[int]:
         """How much stands on each shelf."""

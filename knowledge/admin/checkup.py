@@ -13,9 +13,9 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from knowledge import checkup, entries
+from knowledge import checkup, entries, websites
 from knowledge.admin.links import address_of
-from knowledge.models import Knowledge
+from knowledge.models import Knowledge, WebPage
 from knowledge.reasons import reason
 from organizations import access
 from organizations.models import Member
@@ -36,7 +36,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "found": found,
         "sections": _sections(found),
         "pairs": [
-            (_("Contradictions"), _("Near questions whose answers have other numbers."),
+            (_("Contradictions"),
+             _("Near questions whose answers have other numbers, or say yes and no."),
              [_pair(pair) for pair in found.contradictions]),
             (_("Duplicates"), _("The same question in two entries: merge them or put one aside."),
              [_pair(pair) for pair in found.duplicates]),
@@ -56,8 +57,7 @@ def _sections(found: checkup.Checkup) -> list[tuple[Any, Any, str, list[dict[str
     unused = _("Active for %(days)s days and not shown in them.") % {"days": checkup.UNUSED.days}
     return [
         (_("Not searchable"), _("Indexing failed, or takes too long."), "index",
-         [_row(item, reason(item.error) if item.error else item.get_status_display())
-          for item in found.unsearchable]),
+         [_row(item, _trouble(item)) for item in found.unsearchable]),
         (_("Expired"), _("Past their last day: the assistant does not use them."), "aside",
          [_row(item, item.valid_until) for item in found.expired]),
         (_("Expiring soon"), _("Their last day is near."), "",
@@ -68,6 +68,13 @@ def _sections(found: checkup.Checkup) -> list[tuple[Any, Any, str, list[dict[str
     ]  # fmt: skip
 
 
+def _trouble(item: Knowledge) -> str:
+    """Why it cannot be found; of a page that was not fetched, why that was."""
+    if isinstance(item, WebPage) and item.fetch_error:
+        return websites.trouble(item.fetch_error)
+    return str(reason(item.error) if item.error else item.get_status_display())
+
+
 def _row(item: Knowledge, detail: Any) -> dict[str, Any]:
     return {
         "item": item,
@@ -75,6 +82,8 @@ def _row(item: Knowledge, detail: Any) -> dict[str, Any]:
         "kind_name": item._meta.verbose_name,
         "address": address_of(item),
         "detail": detail,
+        # A page is read again by its source, not by its text.
+        "may_mend": not (isinstance(item, WebPage) and item.fetch_error),
     }
 
 
@@ -83,6 +92,7 @@ def _pair(pair: checkup.Pair) -> dict[str, Any]:
         "rows": [_row(pair.one, ""), _row(pair.other, "")],
         "percent": round(pair.likeness * 100),
         "numbers": ", ".join(pair.numbers),
+        "is_denied": pair.is_denied,
     }
 
 

@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 from unfold.decorators import action
 
 from knowledge import categories, entries, markdown
+from knowledge.admin.came import came_at
 from knowledge.admin.exports import EXPORTS, Exported
 from knowledge.admin.forms import STYLES, ArticleForm, DocumentForm, FAQEntryForm
 from knowledge.admin.revisions import VersionedAdmin
@@ -42,7 +43,7 @@ class KnowledgeAdmin(ScopedAdmin):
     list_filter = ["status", "is_active", "language", ("category", OwnFilter)]
     list_select_related = ["category"]
     ordering = ["-updated_at"]
-    readonly_fields = ["indexing_state", "indexed_at", "updated_at"]
+    readonly_fields = ["indexing_state", "indexed", "updated_at"]
     actions = ["activate", "deactivate", "index_again"]
     actions_detail = ["index_once_more"]
     list_after = [
@@ -59,7 +60,8 @@ class KnowledgeAdmin(ScopedAdmin):
             ]
         },
     )
-    state = (_("Indexing"), {"fields": [("indexing_state", "indexed_at", "updated_at")]})
+    # A reason may be long, so it has a line of its own.
+    state = (_("Indexing"), {"fields": ["indexing_state", ("indexed", "updated_at")]})
 
     def store(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save through the verb, which has the piece indexed."""
@@ -113,6 +115,11 @@ class KnowledgeAdmin(ScopedAdmin):
             self._state(item),
         )
 
+    @admin.display(description=_("indexed"), ordering="indexed_at")
+    def indexed(self, item: Knowledge) -> SafeString:
+        """When that was; brought up to date with the state."""
+        return came_at("indexed", item.indexed_at)
+
     def _state(self, item: Knowledge) -> SafeString:
         words = format_html('<span class="state-{}">{}</span>', item.status, _words(item))
         if item.status != Knowledge.Status.PENDING or item.progress is None:
@@ -142,6 +149,7 @@ class KnowledgeAdmin(ScopedAdmin):
         context = {
             "passages": shown,
             "count": passages.count() if len(shown) == SHOWN else len(shown),
+            "is_failed": item.status == Knowledge.Status.FAILED,
         }
         return render_to_string("admin/knowledge_passages.html", context)
 

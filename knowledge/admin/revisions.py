@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.contrib import messages
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from knowledge import entries, revisions
@@ -33,6 +36,36 @@ class Change:
 
 class VersionedAdmin(ScopedAdmin):
     """Puts the revisions where the theme shows its own log."""
+
+    change_form_after_template = "admin/knowledge_seen.html"
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        """The form, which knows the revision that it shows."""
+        item = self.get_object(request, unquote(object_id)) if object_id else None
+        context = {"seen": _newest_number(item) if item else "", **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm[Any]]:
+        """A form that does not write over what somebody has saved since it was opened."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+
+        class Seeing(form):
+            def clean(self) -> Any:
+                data = super().clean()
+                seen = request.POST.get("seen", "")
+                if obj and seen.isdecimal() and int(seen) != _newest_number(obj):
+                    self.add_error(None, _changed_meanwhile(obj))
+                return data
+
+        return Seeing
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
@@ -82,6 +115,27 @@ class VersionedAdmin(ScopedAdmin):
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_history", item.pk)
 
 
+def _newest_number(item: Versioned) -> int:
+    newest = revisions.of(item).first()
+    return newest.number if newest else 0
+
+
+def _changed_meanwhile(item: Versioned) -> ValidationError:
+    """Who was faster; what is written in the form stays there, and the next saving counts."""
+    newest = revisions.of(item).select_related("author__user").first()
+    return ValidationError(
+        _(
+            "This was saved meanwhile (revision %(number)s, %(author)s). History shows what has "
+            "changed. Save again to put your words in its place."
+        ),
+        code="changed_meanwhile",
+        params={
+            "number": newest.number if newest else 0,
+            "author": (newest and newest.author) or "—",
+        },
+    )
+
+
 def changes(item: Versioned, old: Revision, new: Revision) -> list[Change]:
     """What differs, field by field, in the order of the form."""
     found = []
@@ -89,7 +143,7 @@ def changes(item: Versioned, old: Revision, new: Revision) -> list[Change]:
         before, after = _words(item, old, name), _words(item, new, name)
         if before != after:
             field: Any = item._meta.get_field(name)
-            found.append(Change(str(field.verbose_name), revisions.diff(before, after)))
+            found.append(Change(capfirst(field.verbose_name), revisions.diff(before, after)))
     return found
 
 

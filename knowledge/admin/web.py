@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -19,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from knowledge import websites
+from knowledge.admin.came import came_at
 from knowledge.models import Knowledge, WebPage, WebSource
 from knowledge.reasons import reason
 from organizations.admin import OwnFilter, ReadOnlyAdmin, ScopedAdmin
@@ -39,14 +41,14 @@ class WebSourceAdmin(ScopedAdmin):
     """Pages and sitemaps to be read, how far that came, and what went wrong."""
 
     form = WebSourceForm
-    list_display = ["url", "kind", "category", "reading_state", "pages_link", "last_read_at"]
+    list_display = ["url", "kind", "category", "reading_state", "pages_link", "last_read"]
     list_filter = ["status", "kind", "is_active", ("category", OwnFilter)]
     list_select_related = ["category"]
     search_fields = ["url"]
     ordering = ["url"]
     actions = ["read_again"]
     actions_detail = ["read_now"]
-    readonly_fields = ["reading_state", "pages_link", "last_read_at", "next_read_at"]
+    readonly_fields = ["reading_state", "pages_link", "last_read", "next_read"]
     fieldsets = [
         (None, {"fields": ["url", ("kind", "max_pages")]}),
         (
@@ -55,12 +57,12 @@ class WebSourceAdmin(ScopedAdmin):
         ),
         (
             _("Reading"),
-            {"fields": ["reading_state", "pages_link", ("last_read_at", "next_read_at")]},
+            {"fields": ["reading_state", "pages_link", ("last_read", "next_read")]},
         ),
     ]
 
     class Media:
-        js = ["admin/progress.js"]
+        js = [Script("admin/progress.js", type="module")]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Own rows, with how many of their pages are in trouble."""
@@ -116,12 +118,23 @@ class WebSourceAdmin(ScopedAdmin):
             return "–"
         count = getattr(source, "pages_ready", 0)
         return format_html(
-            '<a class="row-link" href="{}?source__id__exact={}">{}</a>',
+            '<a class="row-link" href="{}?source__id__exact={}" data-came="pages-{}">{}</a>',
             reverse("admin:knowledge_webpage_changelist"),
+            source.pk,
             source.pk,
             ngettext("%(count)s page to answer from", "%(count)s pages to answer from", count)
             % {"count": count},
         )
+
+    @admin.display(description=_("last read"), ordering="last_read_at")
+    def last_read(self, source: WebSource) -> SafeString:
+        """When it was read, brought up to date with the state."""
+        return came_at(f"last-read-{source.pk}", source.last_read_at)
+
+    @admin.display(description=_("next reading"))
+    def next_read(self, source: WebSource) -> SafeString:
+        """When it will be read again, brought up to date with the state."""
+        return came_at(f"next-read-{source.pk}", source.next_read_at)
 
     @action(description=_("Read now"), permissions=["change"], icon="refresh")
     def read_now(self, request: HttpRequest, object_id: str) -> HttpResponse:

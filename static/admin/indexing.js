@@ -1,7 +1,9 @@
 // Brings the state of indexing up to date on lists and forms while it is pending, and says its end.
+import { showWhatCame } from "./came.js";
+
 const PAUSE = 1500;
 const quiet = document.createElement("p");
-quiet.className = "sr-only";
+quiet.className = "only-said";
 quiet.setAttribute("role", "status");
 document.body.append(quiet);
 
@@ -36,18 +38,9 @@ async function update(cells) {
     cell.dataset.status = state.status;
     if (state.status !== "pending") {
       quiet.textContent = state.text;
-      await showPassages();
+      await showWhatCame();
     }
   }
-}
-
-/** On a form: what the text became, without touching what is being written. */
-async function showPassages() {
-  const place = document.querySelector("[data-passages]");
-  if (!place) return;
-  const page = new DOMParser().parseFromString(await (await fetch(location.href)).text(), "text/html");
-  const fresh = page.querySelector("[data-passages]");
-  if (fresh) place.replaceWith(fresh);
 }
 
 // The theme would look for a text field of its own around every field for files.

@@ -1,5 +1,7 @@
 // Keeps what is marked with `data-progress` fresh while it is under way: the address under that name
 // answers with the same piece of the page, without the mark when all is done.
+import { showWhatCame } from "./came.js";
+
 const PAUSE = 2000;
 
 /** @param {Element} shown */
@@ -16,10 +18,10 @@ async function follow(shown) {
     if (!next) return;
     // Only its inside: a live region is announced when it changes, not when it is replaced.
     now.replaceChildren(...next.childNodes);
-    if (!(next instanceof HTMLElement) || !next.dataset.progress) now.removeAttribute("data-progress");
+    if (next instanceof HTMLElement && next.dataset.progress) continue;
+    now.removeAttribute("data-progress");
+    await showWhatCame();
   }
 }
 
-addEventListener("DOMContentLoaded", () => {
-  for (const shown of document.querySelectorAll("[data-progress]")) follow(shown);
-});
+for (const shown of document.querySelectorAll("[data-progress]")) follow(shown);

@@ -42,7 +42,7 @@ addEventListener("DOMContentLoaded", () => {
     } catch {
       say(shelves.dataset.failed ?? "");
     }
-    status?.classList.remove("sr-only");
+    status?.classList.remove("only-said");
   }
 
   shelves.addEventListener("click", (event) => {

@@ -72,7 +72,7 @@ def test_article_is_written_beside_its_preview_and_becomes_passages(
     expect(page.locator("[data-indexing]")).to_have_attribute(
         "data-status", "ready", timeout=60_000
     )
-    became = page.locator("[data-passages] li")
+    became = page.locator("[data-came=passages] li")
     expect(became).to_have_count(2)
     expect(became.nth(1)).to_contain_text("Багаж и животные › Животные")
     assert asked == ["beforeunload"]
@@ -104,6 +104,21 @@ def test_repeated_and_empty_lines_of_an_entry_are_folded(site: Site, people: Peo
     )
     page.get_by_role("button", name=re.compile("продолжить редактирование", re.I)).click()
     expect(page.locator("textarea[name=phrasings]")).to_have_value("Берёте собак?")
+
+
+def test_end_of_indexing_is_said_unseen_and_dated_without_a_reload(
+    site: Site, people: People
+) -> None:
+    page = signed_in(site, people)
+    page.goto(f"{site.address}/admin/knowledge/faqentry/add/")
+    page.locator("input[name=question]").fill("Сдаёте ли вы велосипеды?")
+    page.locator("textarea[name=answer]").fill("Да, у причала.")
+    page.get_by_role("button", name=re.compile("продолжить редактирование", re.I)).click()
+    expect(page.locator("[data-indexing]")).to_have_attribute("data-status", "ready")
+    expect(page.locator("[data-came=indexed]")).to_contain_text(re.compile(r"\d\d:\d\d"))
+    said = page.locator("body > p[role=status]").bounding_box()
+    assert said is not None
+    assert max(said["width"], said["height"]) <= 1
 
 
 # Every value that a progress bar of the page had, by the page itself: the test may look away.
