@@ -186,7 +186,7 @@ def test_a_word_to_hide_is_hidden_without_a_warning(acme: House, say: Any) -> No
 def test_the_owner_fills_in_the_one_page(acme: House) -> None:
     owner = client_of(acme.owner)
     page = reverse("admin:organizations_moderation_changelist")
-    assert owner.get(page).status_code == 200
+    assert owner.get(page, follow=True).status_code == 200
     form = {"is_on": "on", "warnings": "1", "mute_minutes": "30", "blocked_words": "a b\n\na b"}
     form |= {"masked_words": "", "topics": "refund*", "linked_sites": "https://a.example/"}
     assert owner.post(reverse("admin:organizations_moderation_add"), form).status_code == 302
