@@ -44,7 +44,6 @@ def _loop() -> asyncio.AbstractEventLoop:
     """The worker's loop, in a thread of its own: many streams at once, one client, one pipe."""
     # What was imported stays. Looked through again and again, it held up hundreds of answers.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 100)
     loop = uvloop.new_event_loop()
     threading.Thread(target=loop.run_forever, name="answers", daemon=True).start()
     return loop
