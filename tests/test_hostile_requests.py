@@ -90,7 +90,8 @@ def test_no_form_breaks_a_page(acme: House, rows: Rows) -> None:
                 files = found.files if found else set()
                 right = {name: value for name, value in form.items() if name not in files}
                 hand.ask("POST", address.own, "as it is", data=right)
-                for word in WORDS if IS_WHOLE else islice(names, 2):
+                # Digits without end are in all of them: they pass for a number until it is read.
+                for word in WORDS if IS_WHOLE else ("too many digits", *islice(names, 1)):
                     data = {name: typed(name in files, WORDS[word]) for name in form}
                     kept = {name: form[name] for name in form if name.endswith("_FORMS")}
                     hand.ask("POST", address.own, f"everywhere {word}", data=data | kept)

@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from knowledge import categories, entries
 from knowledge.admin.forms import STYLES
 from knowledge.models import Category
-from organizations.admin import ScopedAdmin
+from organizations.admin import ScopedAdmin, may_be_id
 
 STEPS = {"up": -1, "down": 1}
 
@@ -60,7 +60,7 @@ class CategoryAdmin(ScopedAdmin):
             own = self.own_rows(request, Category).filter(parent=None)
             match = request.resolver_match
             itself = match.kwargs.get("object_id") if match else None
-            kwargs["queryset"] = own.exclude(pk=itself) if str(itself).isdecimal() else own
+            kwargs["queryset"] = own.exclude(pk=itself) if may_be_id(str(itself)) else own
             kwargs["widget"] = UnfoldAdminSelectWidget()
         return super().formfield_for_foreignkey(field, request, **kwargs)
 

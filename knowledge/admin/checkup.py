@@ -18,6 +18,7 @@ from knowledge.admin.links import address_of
 from knowledge.models import Knowledge, WebPage
 from knowledge.reasons import reason
 from organizations import access
+from organizations.admin import may_be_id
 from organizations.models import Member
 
 
@@ -101,7 +102,7 @@ def _mend(request: HttpRequest, member: Member) -> HttpResponse:
     model = entries.KINDS.get(request.POST.get("kind", ""))
     number = request.POST.get("item", "")
     rows = model.objects.of(member.organization) if model else None
-    item = rows.filter(pk=number).first() if rows is not None and number.isdecimal() else None
+    item = rows.filter(pk=number).first() if rows is not None and may_be_id(number) else None
     if item is None:
         raise Http404
     if request.POST.get("do") == "aside":

@@ -61,7 +61,7 @@ class VersionedAdmin(ScopedAdmin):
             def clean(self) -> Any:
                 data = super().clean()
                 seen = request.POST.get("seen", "")
-                if obj and seen.isdecimal() and int(seen) != _newest_number(obj):
+                if obj and seen.isdecimal() and seen != str(_newest_number(obj)):
                     self.add_error(None, _changed_meanwhile(obj))
                 return data
 

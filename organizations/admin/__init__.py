@@ -10,7 +10,7 @@ from organizations.admin import (
     tools,
     widgets,
 )
-from organizations.admin.scoped import OwnFilter, ReadOnlyAdmin, ScopedAdmin
+from organizations.admin.scoped import OwnFilter, ReadOnlyAdmin, ScopedAdmin, may_be_id
 
 __all__ = [
     "OwnFilter",
@@ -18,6 +18,7 @@ __all__ = [
     "ScopedAdmin",
     "agents",
     "kinds",
+    "may_be_id",
     "moderation",
     "people",
     "prices",

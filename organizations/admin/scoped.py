@@ -30,12 +30,21 @@ class OwnFilter(admin.RelatedFieldListFilter):
         return [(row.pk, str(row)) for row in rows]
 
 
+# As a bigint is written.
+LONGEST_ID = 19
+
+
 class LookedUp(AutocompleteSelect):
     """A row that is looked up by typing. Shown again, what names none of them chooses nothing."""
 
     def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
         """The chosen row alone: the others are asked for."""
-        return super().optgroups(name, [one for one in value if str(one).isdecimal()], attrs)
+        return super().optgroups(name, [one for one in value if may_be_id(str(one))], attrs)
+
+
+def may_be_id(text: str) -> bool:
+    """Whether a row could have it; Python itself refuses to read some thousands of digits."""
+    return text.isdecimal() and len(text) <= LONGEST_ID
 
 
 class CarefulAdmin(ModelAdmin):
