@@ -107,7 +107,7 @@ class Known:
         }
         known, there = row_of(MORE_WORDS, self._words(missing) | beginnings)
         self._read(missing, known)
-        self._mend(lexemes, [(word, passages) for word, passages in there])
+        self._mend(lexemes, there)
 
     def _words(self, texts: list[str]) -> dict[str, Any]:
         all_ = f"@{self._organization}"

@@ -280,6 +280,7 @@ class Reader:
 
     def take(self, token: str, number: int) -> int | None:
         """The token from which on to drop, with this one; None: nothing is recited."""
+        # No helper and no `min` of a list: this is asked for each word of each answer.
         first: int | None = None
         for follower in self._plain:
             start = follower.take(token, number)
@@ -330,8 +331,6 @@ class _Follower:
         self._run = ""
         # Its tokens (and maybe some before it), each with which of its letters begin a word.
         self._tokens: list[tuple[int, list[bool]]] = []
-        # Of each of its letters: the token, and whether it begins a word.
-        self._places: list[tuple[int, bool]] = []
         self.waits_from: int | None = None
 
     def take(self, text: str, number: int) -> int | None:
@@ -357,25 +356,22 @@ class _Follower:
     def _step_by_step(
         self, letters: str, firsts: list[bool], lasts: list[bool], number: int
     ) -> int | None:
+        # Of each letter of the run: its token, and whether it begins a word.
         places = [(token, is_first) for token, own in self._tokens for is_first in own]
-        self._places = places[len(places) - len(self._run) :]
+        del places[: len(places) - len(self._run)]
         dropped: int | None = None
         start: int | None = None
         for letter, is_first, is_last in zip(letters, firsts, lasts, strict=True):
-            self._places.append((number, is_first))
-            start = self._step(letter, is_last)
+            places.append((number, is_first))
+            start = self._step(letter, is_last, places)
             if start is not None:
                 dropped = start if dropped is None else min(dropped, start)
-        self._tokens = [(token, [is_first]) for token, is_first in self._places]
+        self._tokens = [(token, [is_first]) for token, is_first in places]
         is_run = len(self._run) >= self._index.suspicious and self._run in self._index.whole
-        self.waits_from = self._places[0][0] if is_run and start is None else None
+        self.waits_from = places[0][0] if is_run and start is None else None
         return dropped
 
-    def _keep(self, run: str, count: int) -> None:
-        self._run = run[max(0, len(run) - count) :]
-        del self._places[: len(self._places) - len(self._run)]
-
-    def _step(self, letter: str, is_last: bool) -> int | None:
+    def _step(self, letter: str, is_last: bool, places: list[tuple[int, bool]]) -> int | None:
         index, run = self._index, self._run + letter
         if run[-index.suspicious :] not in index.beginnings:
             keep = index.suspicious - 1
@@ -385,12 +381,13 @@ class _Follower:
             keep = len(run) - 1
             while run[-keep:] not in index.whole:
                 keep -= 1
-        self._keep(run, keep)
+        self._run = run[max(0, len(run) - keep) :]
+        del places[: len(places) - len(self._run)]
         if len(self._run) < index.fewest:
             return None
         for one in index.recitals:
             if len(self._run) >= one.most and self._run[-one.most :] in one.letters:
-                place, begins = self._places[-one.most]
+                place, begins = places[-one.most]
                 if not one.is_whole or (begins and is_last):
                     return place
         return None

@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from knowledge import categories, entries
 from knowledge.admin.forms import STYLES
 from knowledge.models import Category
-from organizations.admin import ScopedAdmin, may_be_id
+from organizations.admin import ScopedAdmin, ids_in, may_be_id
 
 STEPS = {"up": -1, "down": 1}
 
@@ -129,16 +129,11 @@ class CategoryAdmin(ScopedAdmin):
             pk, _colon, way = request.POST["move"].partition(":")
             categories.move(self.own_row(request, pk), STEPS.get(way, 0))
             return redirect(f"{reverse('admin:knowledge_category_changelist')}#category-{pk}")
-        order = _numbers(request.POST.get("order", ""))
-        parent = _numbers(request.POST.get("parent", ""))
+        order = ids_in(request.POST.get("order", ""))
+        parent = ids_in(request.POST.get("parent", ""))
         try:
             categories.arrange(organization, parent[0] if parent else None, order)
         except categories.StaleOrder:
             text = _("The categories have changed meanwhile. Reload the page.")
             return JsonResponse({"code": "stale_order", "message": text}, status=409)
         return JsonResponse({"code": "saved"})
-
-
-def _numbers(text: str) -> list[int]:
-    """The ids in a text with commas."""
-    return [int(word) for word in text.split(",") if word.isdecimal() and len(word) < 19]

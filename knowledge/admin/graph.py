@@ -21,6 +21,7 @@ from knowledge.admin.links import link_to
 from knowledge.graph import picture, reading, rules
 from knowledge.models import Entity, Reading
 from organizations import access, providers
+from organizations.admin import may_be_id
 from organizations.models import Member, Organization
 
 LONGEST = 100
@@ -117,7 +118,7 @@ def _entity(organization: Organization, number: str) -> Entity | None:
     if not number:
         return None
     rows = Entity.objects.of(organization)
-    found = rows.filter(pk=number).first() if number.isdecimal() and len(number) < 19 else None
+    found = rows.filter(pk=number).first() if may_be_id(number) else None
     if found is None or not picture.passages_of(organization, found)[1]:
         raise Http404
     return found

@@ -26,7 +26,7 @@ from knowledge.admin.revisions import VersionedAdmin
 from knowledge.models import Article, Category, ContextEntry, Document, FAQEntry, Knowledge, Passage
 from knowledge.reasons import reason
 from organizations import access, dashboard
-from organizations.admin import OwnFilter, ScopedAdmin, may_be_id
+from organizations.admin import OwnFilter, ScopedAdmin, ids_in
 from organizations.models import Member
 
 # So many passages are shown under a text, and so many rows are asked for at once.
@@ -89,8 +89,8 @@ class KnowledgeAdmin(ScopedAdmin):
         """How far the indexing of the asked rows came, as the pages show it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        asked = [int(word) for word in request.GET.get("ids", "").split(",") if may_be_id(word)]
-        rows = self.get_queryset(request).filter(pk__in=[pk for pk in asked if pk < 2**63][:SHOWN])
+        asked = ids_in(request.GET.get("ids", ""))
+        rows = self.get_queryset(request).filter(pk__in=asked[:SHOWN])
         states = {
             row.pk: {
                 "status": row.status,

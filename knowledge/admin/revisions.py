@@ -48,7 +48,7 @@ class VersionedAdmin(ScopedAdmin):
     ) -> Any:
         """The form, which knows the revision that it shows."""
         item = self.get_object(request, unquote(object_id)) if object_id else None
-        context = {"seen": _newest_number(item) if item else "", **(extra_context or {})}
+        context = {"seen": _number(_newest(item)) if item else "", **(extra_context or {})}
         return super().changeform_view(request, object_id, form_url, context)
 
     def get_form(
@@ -61,8 +61,10 @@ class VersionedAdmin(ScopedAdmin):
             def clean(self) -> Any:
                 data = super().clean()
                 seen = request.POST.get("seen", "")
-                if obj and seen.isdecimal() and seen != str(_newest_number(obj)):
-                    self.add_error(None, _changed_meanwhile(obj))
+                if obj and seen.isdecimal():
+                    newest = _newest(obj)
+                    if seen != str(_number(newest)):
+                        self.add_error(None, _changed_meanwhile(newest))
                 return data
 
         return Seeing
@@ -115,14 +117,16 @@ class VersionedAdmin(ScopedAdmin):
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_history", item.pk)
 
 
-def _newest_number(item: Versioned) -> int:
-    newest = revisions.of(item).first()
-    return newest.number if newest else 0
+def _newest(item: Versioned) -> Revision | None:
+    return revisions.of(item).select_related("author__user").first()
 
 
-def _changed_meanwhile(item: Versioned) -> ValidationError:
+def _number(revision: Revision | None) -> int:
+    return revision.number if revision else 0
+
+
+def _changed_meanwhile(newest: Revision | None) -> ValidationError:
     """Who was faster; what is written in the form stays there, and the next saving counts."""
-    newest = revisions.of(item).select_related("author__user").first()
     return ValidationError(
         _(
             "This was saved meanwhile (revision %(number)s, %(author)s). History shows what has "
@@ -130,7 +134,7 @@ def _changed_meanwhile(item: Versioned) -> ValidationError:
         ),
         code="changed_meanwhile",
         params={
-            "number": newest.number if newest else 0,
+            "number": _number(newest),
             "author": (newest and newest.author) or "—",
         },
     )

@@ -10,13 +10,14 @@ from organizations.admin import (
     tools,
     widgets,
 )
-from organizations.admin.scoped import OwnFilter, ReadOnlyAdmin, ScopedAdmin, may_be_id
+from organizations.admin.scoped import OwnFilter, ReadOnlyAdmin, ScopedAdmin, ids_in, may_be_id
 
 __all__ = [
     "OwnFilter",
     "ReadOnlyAdmin",
     "ScopedAdmin",
     "agents",
+    "ids_in",
     "kinds",
     "may_be_id",
     "moderation",

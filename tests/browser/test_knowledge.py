@@ -115,7 +115,7 @@ def test_end_of_indexing_is_said_unseen_and_dated_without_a_reload(
     page.locator("textarea[name=answer]").fill("Да, у причала.")
     page.get_by_role("button", name=re.compile("продолжить редактирование", re.I)).click()
     expect(page.locator("[data-indexing]")).to_have_attribute("data-status", "ready")
-    expect(page.locator("[data-came=indexed]")).to_contain_text(re.compile(r"\d\d:\d\d"))
+    expect(page.locator("[data-came=indexed]")).to_contain_text(re.compile(r"\d:\d\d"))
     said = page.locator("body > p[role=status]").bounding_box()
     assert said is not None
     assert max(said["width"], said["height"]) <= 1
