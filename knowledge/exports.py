@@ -5,17 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Alignment, Font
 
 from knowledge import tables
 from knowledge.models import FAQEntry
@@ -28,9 +22,6 @@ TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "json": "application/json",
 }
-WIDTHS = {"question": 40, "phrasings": 40, "answer": 70, "category": 24, "keywords": 24}
-# What a workbook would take for one of its own codes of characters.
-_CODE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def make(kind: str, entries: Iterable[FAQEntry], delimiter: str = ",") -> Iterator[bytes]:
@@ -119,40 +110,7 @@ def _json(rows: Rows) -> Iterator[bytes]:
 
 
 def _xlsx(rows: Rows) -> Iterator[bytes]:
-    """A workbook; it is written to a temporary file, for its parts refer to each other."""
-    book = Workbook(write_only=True)
-    sheet: Any = book.create_sheet("FAQ")
-    sheet.freeze_panes = "A2"
-    for number, column in enumerate(tables.COLUMNS):
-        sheet.column_dimensions[chr(ord("A") + number)].width = WIDTHS.get(column, 14)
-    cell_of = _cells(sheet)
-    head = [cell_of(column) for column in tables.COLUMNS]
-    for cell in head:
-        cell.font = Font(bold=True)
-    sheet.append(head)
-    for row in rows:
-        cells = zip(tables.COLUMNS, tables.cells_of(row), strict=True)
-        sheet.append([cell_of(_native(column, value)) for column, value in cells])
-    with tempfile.TemporaryFile() as file:
-        book.save(file)
-        file.seek(0)
-        while block := file.read(BLOCK):
-            yield block
+    # The library's 175 modules are 5 MB of each process, most of which never see a workbook.
+    from knowledge import workbooks
 
-
-def _cells(sheet: Any) -> Callable[[Any], Any]:
-    top = Alignment(vertical="top", wrap_text=True)
-
-    def cell_of(value: Any) -> Any:
-        cell = WriteOnlyCell(sheet, value)
-        cell.alignment = top
-        return cell
-
-    return cell_of
-
-
-def _native(column: str, value: Any) -> Any:
-    """A day as a day, and texts so that a workbook takes them as they are."""
-    if column in ("valid_from", "valid_until") and value:
-        return date.fromisoformat(value)
-    return _CODE.sub("_x005F_", value) if isinstance(value, str) else value
+    return workbooks.make(rows)
