@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
 
 from ai import trouble
 from ai.interface import AIError, Call, ChatModel, ChatRequest, Cut, Delta, PromptMessage, Usage
@@ -99,8 +98,8 @@ def milliseconds(start: float, end: float | None = None) -> int:
 
 
 def says(delta: Delta) -> bool:
-    """Whether a piece holds anything but the figures."""
-    return bool(delta.text) or replace(delta, usage=None, model="", cut="") != Delta()
+    """Whether a piece holds anything of what the model has to say."""
+    return bool(delta.text or delta.uses)
 
 
 def prompt_tokens(messages: Sequence[PromptMessage]) -> int:

@@ -306,15 +306,12 @@ def _joined(found: list[Delta]) -> Delta | None:
     """Pieces that came together as one; mostly it is one."""
     if len(found) < 2:
         return found[0] if found else None
-    last = Delta()
-    for one in found:
-        last = Delta(
-            text=last.text + one.text,
-            usage=one.usage or last.usage,
-            model=one.model or last.model,
-            cut=one.cut or last.cut,
-        )
-    return last
+    return Delta(
+        text="".join([one.text for one in found]),
+        usage=next((one.usage for one in reversed(found) if one.usage), None),
+        model=next((one.model for one in reversed(found) if one.model), ""),
+        cut=next((one.cut for one in reversed(found) if one.cut), ""),
+    )
 
 
 def _parse(data: bytes, parts: UseParts | None = None) -> tuple[Delta | None, bool]:

@@ -170,9 +170,26 @@ async def _carry(
     speech: Speech,
     pipe: DeltaPipe,
 ) -> None:
-    async with aclosing(spoken(claim, plan, model, request, speech)) as pieces:
-        async for piece in pieces:
-            await _say(claim, plan, speech, piece, pipe)
+    first = AIDelta(
+        chat_id=plan.chat_id,
+        turn=claim.turn_id,
+        attempt=claim.attempt,
+        epoch=plan.epoch,
+        offset=0,
+        text="",
+    )
+    pieces = events.Pieces(first)
+    async with aclosing(spoken(claim, plan, model, request, speech)) as texts:
+        async for text in texts:
+            if not text:
+                continue
+            if speech.first_text_at is None:
+                # From here on the turn is not widened; a turn widened before now is void.
+                if not await _patiently(turns.show, claim, plan.grounds):
+                    raise Lost
+                speech.first_text_at = time.monotonic()
+            pipe.put(pieces.packed(len(speech.text), text))
+            speech.text += text
 
 
 async def spoken(
@@ -202,27 +219,6 @@ async def spoken(
     if has_spoken and not speech.text.strip():
         # Of what the model has said nothing may be shown.
         yield request.fallback
-
-
-async def _say(claim: turns.Claim, plan: Plan, speech: Speech, text: str, pipe: DeltaPipe) -> None:
-    """Show a decided piece of the answer."""
-    if not text:
-        return
-    if speech.first_text_at is None:
-        # From here on the turn is not widened; a turn widened before now is void.
-        if not await _patiently(turns.show, claim, plan.grounds):
-            raise Lost
-        speech.first_text_at = time.monotonic()
-    event = AIDelta(
-        chat_id=plan.chat_id,
-        turn=claim.turn_id,
-        attempt=claim.attempt,
-        epoch=plan.epoch,
-        offset=len(speech.text),
-        text=text,
-    )
-    speech.text += text
-    pipe.put(events.packed(event, plan.chat_id))
 
 
 class _Keeper:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,12 @@ import msgpack
 import pytest
 import redis
 from django.conf import settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chat.delivery import deltas, events
 from chat.delivery.deltas import DeltaPipe
+from chat.protocol import AIDelta
 from tests.wire import run
 
 GROUP = "visitor.pipe"
@@ -28,6 +32,24 @@ async def until(is_true: Callable[[], object], what: str) -> None:
     while not is_true():
         assert time.monotonic() < deadline, what
         await asyncio.sleep(0.01)
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=400),
+    st.integers(0, 2**40),
+    st.integers(1, 2**62),
+)
+def test_piece_is_what_its_event_would_be(text: str, offset: int, turn: int) -> None:
+    first = AIDelta(chat_id=uuid.uuid4(), turn=turn, attempt=3, epoch=2, offset=0, text="")
+    whole = first.model_copy(update={"offset": offset, "text": text})
+    pieces = events.Pieces(first).packed(offset, text)
+    expected = events.packed(whole, first.chat_id)
+    assert [channel for channel, _data in pieces] == [channel for channel, _data in expected]
+    for (_channel, sent), (_same, event) in zip(pieces, expected, strict=True):
+        envelope, other = msgpack.unpackb(sent), msgpack.unpackb(event)
+        assert AIDelta.model_validate_json(envelope.pop("frame")) == whole
+        assert other.pop("frame")
+        assert envelope == other
 
 
 def test_pieces_arrive_in_order_however_many_come_at_once() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from django.urls import reverse
 
 from ai.scripted import ScriptedModel
-from chat import lessons, protocol, snapshots, turns, visitor
+from chat import lessons, snapshots, turns, visitor
 from chat.answering.planning import prepare
 from chat.answering.plans import Plan
 from chat.delivery import events
@@ -36,21 +35,20 @@ def near(acme: Any) -> None:
 
 def pieces(chat: Chat, work: Callable[[], Turn]) -> tuple[Turn, str]:
     """The turn, and the text as the pieces put it together."""
-    sent: list[protocol.AIDelta] = []
-    packed = events.packed
+    sent: list[tuple[int, str]] = []
+    packed = events.Pieces.packed
 
-    def noting(event: protocol.Event, chat_id: uuid.UUID) -> Any:
-        if isinstance(event, protocol.AIDelta):
-            sent.append(event)
-        return packed(event, chat_id)
+    def noting(self: events.Pieces, offset: int, text: str) -> Any:
+        sent.append((offset, text))
+        return packed(self, offset, text)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(events, "packed", noting)
+        patch.setattr(events.Pieces, "packed", noting)
         turn = work()
     text = ""
-    for piece in sent:
-        assert piece.offset == len(text)
-        text += piece.text
+    for offset, piece in sent:
+        assert offset == len(text)
+        text += piece
     return turn, text
 
 

@@ -132,13 +132,13 @@ class Toolbox:
                     uses += delta.uses
                     if delta.usage:
                         spent = _sum(spent_before, delta.usage)
-                        delta = replace(delta, usage=spent)
+                        delta = delta._replace(usage=spent)
                     if delta.text:
                         if said and not words:
                             # What was said before the call is a paragraph of its own.
-                            delta = replace(delta, text=f"\n\n{delta.text}")
+                            delta = delta._replace(text=f"\n\n{delta.text}")
                         words += delta.text
-                    yield replace(delta, uses=())
+                    yield delta._replace(uses=())
             said += words
             if not uses or not may_use:
                 return

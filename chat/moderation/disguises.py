@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import groupby
 
 # What looks like a letter of the Cyrillic alphabet, and of the Latin one.
 TO_CYRILLIC = str.maketrans(
@@ -18,6 +17,7 @@ _HIDDEN = re.compile(f"[{_UNSEEN}]")
 # Letters, and between them signs that may stand for letters or set them apart.
 _WORD = re.compile(rf"[^\W_](?:[\w@$!*#.\-'’{_UNSEEN}{_MARKS}]*[\w*@${_MARKS}])?")
 _PLAIN = re.compile(r"[а-я]+|[a-z]+")
+_DOUBLE, _LONG = re.compile(r"(.)\1+", re.DOTALL), re.compile(r"(.)\1{2,}", re.DOTALL)
 _SEPARATORS = re.compile(r"[\s.\-_,|/#+~'’]")
 
 # Nobody reads longer words; what is cut off begins none.
@@ -50,11 +50,8 @@ def foldings(word: str) -> tuple[str, ...]:
         forms[bare.translate(TO_LATIN)] = None
     for form in list(forms):
         # Drawn out: "хууууй", "fuuuck".
-        runs = [(letter, len(list(run))) for letter, run in groupby(form)]
-        if len(runs) < len(form):
-            forms["".join(letter for letter, _count in runs)] = None
-        if any(count > 2 for _letter, count in runs):
-            forms["".join(letter * min(count, 2) for letter, count in runs)] = None
+        forms[_DOUBLE.sub(r"\1", form)] = None
+        forms[_LONG.sub(r"\1\1", form)] = None
     return tuple(forms)
 
 
