@@ -113,6 +113,11 @@ def diff(old: str, new: str) -> list[Stretch]:
     return _merged(_by_lines(old.splitlines(keepends=True), new.splitlines(keepends=True)))
 
 
+def exchange(old: str, new: str) -> list[Stretch]:
+    """One value in the place of another: a date of which half has changed says nothing."""
+    return [part for part in (Stretch("del", old), Stretch("ins", new)) if part.text]
+
+
 def _by_lines(old: list[str], new: list[str]) -> Iterable[Stretch]:
     # By lines first: a long text of many unchanged lines is compared at once.
     for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new).get_opcodes():

@@ -82,6 +82,7 @@ def accept(
             **fields,
         )
         _close(suggestion, Status.ACCEPTED, entry)
+        _close_answered(entry)
     return entry
 
 
@@ -98,6 +99,7 @@ def merge(suggestion: Suggestion, entry: FAQEntry, phrasings: Iterable[str]) -> 
         entry.phrasings = [*entry.phrasings, *_distinct(phrasings, known)]
         entries.save(entry)
         _close(suggestion, Status.ACCEPTED, entry)
+        _close_answered(entry)
     return entry
 
 
@@ -151,6 +153,18 @@ def _hold(suggestion: Suggestion) -> None:
     rows = Suggestion.objects.of(suggestion.organization).select_for_update()
     if not rows.filter(pk=suggestion.pk, status=Status.OPEN).exists():
         raise Settled
+
+
+def _close_answered(entry: FAQEntry) -> None:
+    """Close the gaps that ask what the entry answers now; operators' answers stay to be read."""
+    asked = {folded(text) for text in (entry.question, *entry.phrasings)}
+    gaps = Suggestion.objects.of(entry.organization).filter(
+        status=Status.OPEN, origin=Suggestion.Origin.GAP, language=entry.language
+    )
+    same = [pk for pk, question in gaps.values_list("pk", "question") if folded(question) in asked]
+    # One that somebody settles at this moment is left to them.
+    for gap in gaps.filter(pk__in=same).select_for_update(skip_locked=True):
+        _close(gap, Status.ACCEPTED, entry)
 
 
 def _close(suggestion: Suggestion, status: Status, entry: FAQEntry | None) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import random
 import signal
+import subprocess
+import sys
+import termios
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +21,7 @@ from django.core.files.base import ContentFile
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from knowledge import documents, entries, indexing, reasons, retrieval, tasks
+from knowledge.confined import START
 from knowledge.documents import child
 from knowledge.models import Document, Knowledge, Passage
 from tests import files
@@ -173,6 +179,37 @@ def test_silent_reader_is_ended_as_too_slow(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(documents.Unreadable) as caught:
         read(WORDS.encode(), "a.txt")
     assert caught.value.code == "too_slow"
+
+
+def test_reader_that_is_stopped_in_the_middle_of_a_line_says_the_whole_line(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "long.md"
+    file.write_text("слово " * 20_000)
+    with file.open("rb") as source:
+        reader = subprocess.Popen(
+            [sys.executable, "-m", "knowledge.documents.child", "text"],
+            stdin=source,
+            stdout=subprocess.PIPE,
+            **START,
+        )
+    assert reader.stdout
+
+    def waiting() -> int:
+        assert reader.stdout
+        return int.from_bytes(fcntl.ioctl(reader.stdout, termios.FIONREAD, b"\0" * 4), "little")
+
+    def state() -> str:
+        return Path(f"/proc/{reader.pid}/stat").read_text().rpartition(") ")[2][0]
+
+    # The pipe is full, and the line is not out: the reader sleeps in the middle of it.
+    wait_until(lambda: waiting() >= 65_536 and state() == "S", "the pipe is full")
+    reader.send_signal(signal.SIGSTOP)
+    wait_until(lambda: state() == "T", "the reader is stopped")
+    reader.send_signal(signal.SIGCONT)
+    said = [json.loads(line) for line in reader.communicate()[0].splitlines()]
+    assert said[-1] == {"end": True}
+    assert sum(one.get("text", "").count("слово") for one in said) == 20_000
 
 
 def test_reader_out_of_time_is_too_slow(tmp_path: Path) -> None:

@@ -443,6 +443,31 @@ def test_operator_proposes_an_answer_once(acme: House, talk: Chat) -> None:
     assert not FAQEntry.unscoped.exists(), "it is the owner's to accept"
 
 
+def test_accepted_answer_closes_the_gap_that_asks_the_same(acme: House, ask: Any) -> None:
+    ask("Do you sell kites?")
+    ask("May I bring my dog?")
+    same, other = sorted(gather(acme), key=lambda gap: "dog" in gap.question)
+    lesson = suggestions.propose(
+        acme.operator,
+        chat_id=uuid.uuid4(),
+        seq=3,
+        question="Kites?",
+        answer="In the shop.",
+        language="en",
+    )
+    entry = suggestions.accept(
+        lesson,
+        question=lesson.question,
+        answer=lesson.answer,
+        language="en",
+        phrasings=["do you sell KITES"],
+    )
+    same.refresh_from_db()
+    other.refresh_from_db()
+    assert (same.status, same.entry) == ("accepted", entry)
+    assert other.status == "open"
+
+
 def test_racing_clicks_give_one_suggestion(acme: House, talk: Chat) -> None:
     with racers(4) as threads:
         threads.race(*[lambda: desk.learn(talk, acme.operator, talk.seq)] * 4)

@@ -296,6 +296,12 @@ def test_repeats_in_a_file_are_wrong_from_the_second_on(acme: House) -> None:
     assert {problem["row"] for row in batch.rows.all() for problem in row.problems} == {2}
 
 
+def test_row_of_a_text_table_has_the_number_that_a_program_of_tables_gives_it(acme: House) -> None:
+    cells = [["First?", "In\nthree\nlines."], [], ["Second?", ""]]
+    batch = checked(acme, table(["question", "answer"], *cells))
+    assert list(batch.rows.order_by("number").values_list("number", flat=True)) == [2, 4]
+
+
 def test_merged_cells_are_named(acme: House) -> None:
     data = workbook(["question", "answer"], ["A?", "1"], ["B?", None], ["C?", "3"], merge="B2:B3")
     assert [row[0][1] if row else "" for row in codes(checked(acme, data, "a.xlsx"))] == [

@@ -74,7 +74,8 @@ def test_dry_run_writes_nothing_and_names_new_categories(acme: House) -> None:
         ["C?", "3", "ОПЛАТА › карты", ""],
     )
     batch = checked(acme, data)
-    assert batch.report == {"ignored": ["colour"], "categories": ["Оплата › Карты"]}
+    assert batch.report["ignored"] == ["colour"]
+    assert batch.report["categories"] == ["Оплата › Карты"]
     assert saved(acme) == []
     assert Category.objects.of(acme.organization).count() == 1
     imports.bring_in(batch)
@@ -308,6 +309,21 @@ def test_operator_sees_no_imports(acme: House) -> None:
     )
     batch.refresh_from_db()
     assert batch.status == Import.Status.CHECKED
+
+
+@pytest.mark.parametrize("data", [table(["question", "answer"], ["Q?", "A."]), b"nothing;known"])
+def test_import_keeps_the_name_of_its_file(acme: House, data: bytes) -> None:
+    owner = client_of(acme.owner)
+    for _again in range(2):
+        upload = SimpleUploadedFile("Мои вопросы (новые).csv", data)
+        page = owner.post("/admin/knowledge/import/add/", {"file": upload}, follow=True)
+        batch = Import.unscoped.latest("pk")
+        tasks.check_import(batch.pk)
+        imports.cancel(batch)
+    listed = owner.get("/admin/knowledge/import/?q=вопросы (нов").text
+    assert listed.count("Мои вопросы (новые).csv") == 2
+    page = owner.get(f"/admin/knowledge/import/{batch.pk}/change/")
+    assert "Мои вопросы (новые).csv" in page.text
 
 
 def test_rows_are_shown_a_page_at_a_time(acme: House) -> None:

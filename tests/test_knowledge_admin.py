@@ -241,7 +241,7 @@ def test_progress_tells_of_own_rows_only(acme: House, globex: House) -> None:
     address = "/admin/knowledge/document/progress/"
     told = client.get(address, {"ids": f"{mine.pk},{theirs.pk},x,{'9' * 30}"}).json()
     assert list(told) == [str(mine.pk)]
-    assert told[str(mine.pk)]["text"] == "a: Pending: 40 %"
+    assert told[str(mine.pk)]["text"] == "a: Indexing: 40 %"
     assert 'value="40"' in told[str(mine.pk)]["html"]
     indexing.index("document", mine.pk, mine.content_hash)
     assert client.get(address, {"ids": str(mine.pk)}).json()[str(mine.pk)]["status"] == "ready"

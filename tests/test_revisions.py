@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from knowledge import entries, revisions
 from knowledge.models import Article, Category, FAQEntry, Knowledge, Revision
+from knowledge.revisions import Stretch
 from tests.conftest import House, client_of
 
 
@@ -203,6 +204,22 @@ def test_page_shows_the_words_that_changed(acme: House) -> None:
     assert '<del><span class="table-hidden">removed: </span>7<' in changed
     assert "added: </span>14 &lt;b&gt;<span" in changed
     assert "Within <del>" in changed
+
+
+def test_day_is_shown_as_people_write_it_and_changes_whole(acme: House) -> None:
+    entry = written_entry(acme)
+    entry.valid_from, entry.valid_until = date(2026, 12, 1), date(2026, 12, 31)
+    entries.save(entry, acme.owner)
+    entry.valid_from, entry.valid_until = None, date(2027, 1, 31)
+    entries.save(entry, acme.owner)
+    page = client_of(acme.owner).get(
+        f"/admin/knowledge/faqentry/{entry.pk}/history/", headers={"accept-language": "ru"}
+    )
+    found = {change.label: change.stretches for change in page.context["changes"]}
+    assert found == {
+        "Действует с": [Stretch("del", "01.12.2026")],
+        "Действует по": [Stretch("del", "31.12.2026"), Stretch("ins", "31.01.2027")],
+    }
 
 
 def test_difference_is_word_by_word() -> None:

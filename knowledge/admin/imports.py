@@ -49,7 +49,7 @@ class ImportAdmin(ScopedAdmin):
 
     form = ImportForm
     list_display = [
-        "__str__",
+        "file_name",
         "state",
         "created_count",
         "changed_count",
@@ -60,10 +60,15 @@ class ImportAdmin(ScopedAdmin):
     ]
     list_filter = ["status"]
     list_select_related = ["author__user"]
-    search_fields = ["file"]
+    search_fields = ["file", "report__name"]
     ordering = ["-pk"]
     fields = ["file"]
     add_form_template = "admin/knowledge_import_add.html"
+
+    @admin.display(description=_("file"))
+    def file_name(self, batch: Import) -> str:
+        """What its owner calls it."""
+        return str(batch)
 
     @admin.display(description=_("state"), ordering="status")
     def state(self, batch: Import) -> SafeString:

@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from unfold.decorators import action
@@ -201,11 +202,11 @@ class KnowledgeAdmin(ScopedAdmin):
 
 def _words(item: Knowledge) -> str:
     """The state of a row, with the reason or how far it came."""
-    label = item.get_status_display()
+    label: str = item.get_status_display()
     if item.status == Knowledge.Status.FAILED:
         return f"{label}: {reason(item.error)}"
     if item.status == Knowledge.Status.PENDING and item.progress is not None:
-        return f"{label}: {item.progress} %"
+        return f"{capfirst(_('indexing'))}: {item.progress} %"
     return label
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
+from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +28,8 @@ from organizations import access
 from organizations.admin import ScopedAdmin
 
 PER_PAGE = 20
+# What is compared word by word.
+PROSE = (models.CharField, models.TextField, ArrayField)
 
 
 @dataclass(frozen=True)
@@ -147,7 +153,9 @@ def changes(item: Versioned, old: Revision, new: Revision) -> list[Change]:
         before, after = _words(item, old, name), _words(item, new, name)
         if before != after:
             field: Any = item._meta.get_field(name)
-            found.append(Change(capfirst(field.verbose_name), revisions.diff(before, after)))
+            is_prose = isinstance(field, PROSE) and not field.choices
+            compare = revisions.diff if is_prose else revisions.exchange
+            found.append(Change(capfirst(field.verbose_name), compare(before, after)))
     return found
 
 
@@ -159,6 +167,8 @@ def _words(item: Versioned, revision: Revision, name: str) -> str:
     if isinstance(value, list):
         return "\n".join(value)
     field: Any = item._meta.get_field(name)
+    if isinstance(field, models.DateField) and value:
+        return date_format(date.fromisoformat(value), "SHORT_DATE_FORMAT")
     return str(dict(field.flatchoices).get(value, "" if value is None else value))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
@@ -62,10 +61,12 @@ def main() -> None:
     limit_itself(MEMORY_BYTES, CPU_SECONDS)
     # Parsers complain in words of the file.
     logging.disable()
-    with open(0, "rb", closefd=False) as file:
+    # A bare `os.write` ends in the middle of a long line when the process is stopped and goes on.
+    with open(0, "rb", closefd=False) as file, open(1, "wb", closefd=False) as out:
         for line in lines(sys.argv[1], file):
             # A parent that is gone ends us here.
-            os.write(1, json.dumps(line).encode() + b"\n")
+            out.write(json.dumps(line).encode() + b"\n")
+            out.flush()
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ ROW: dict[str, Promise] = {
     "is_active": _("Write yes or no."),
     "date": _("Write a date as 2026-12-31 or 31.12.2026."),
     "valid_until": _("It ends before it begins."),
-    "category_depth": _("Shelves stand at most one inside another."),
+    "category_depth": _("Categories stand at most one inside another."),
     "more_cells": _(
         "There are more cells than columns. Perhaps a text has a separator in it and stands "
         "without quotation marks."

@@ -10,6 +10,7 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, BinaryIO, TextIO
 
 from knowledge.imports.problems import BadFile
@@ -142,7 +143,7 @@ class _Lines:
 
 
 def _csv(text: TextIO) -> Iterator[tuple[int, Sequence[Any]]]:
-    """The records with the number of the line on which each begins."""
+    """The records with the row in which a program of tables shows each."""
     place = text.tell()
     lines = _Lines(text)
     first = next((line for line in lines if line.strip()), "")
@@ -150,7 +151,7 @@ def _csv(text: TextIO) -> Iterator[tuple[int, Sequence[Any]]]:
     text.seek(place)
     lines = _Lines(text)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
+    for number in count(1):
         begins = lines.number + 1
         lines.taken = 0
         try:
@@ -160,7 +161,7 @@ def _csv(text: TextIO) -> Iterator[tuple[int, Sequence[Any]]]:
         except csv.Error as error:
             code = "cell_too_large" if "larger than" in str(error) else "quotes"
             raise BadFile(code, line=begins) from None
-        yield begins, record
+        yield number, record
 
 
 def _delimiter(line: str) -> str:

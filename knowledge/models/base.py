@@ -54,7 +54,7 @@ class Category(OrganizationOwned):
         if self.parent is None:
             return
         if self.parent.pk == self.pk or self.parent.parent_id or self._has_children():
-            refusal = _("Shelves stand at most one inside another.")
+            refusal = _("Categories stand at most one inside another.")
             raise ValidationError({"parent": ValidationError(refusal, code="category_depth")})
 
     def _has_children(self) -> bool:

@@ -72,7 +72,8 @@ class Import(OrganizationOwned):
     wrong_count = models.PositiveIntegerField(_("wrong"), default=0, editable=False)
     # Right when they were checked, but not any more when they were brought in.
     left_count = models.PositiveIntegerField(_("left out"), default=0, editable=False)
-    # What is to be said of the file as a whole: columns that are not read, new categories.
+    # What is to be said of the file as a whole: its own name, columns that are not read, new
+    # categories.
     report = models.JSONField(default=dict, editable=False)
     author = models.ForeignKey(
         Member, models.SET_NULL, null=True, verbose_name=_("author"), related_name="+"
@@ -86,7 +87,8 @@ class Import(OrganizationOwned):
         verbose_name_plural = _("imports")
 
     def __str__(self) -> str:
-        return (self.file.name or "").rsplit("/", 1)[-1]
+        # The storage makes its name another one where there is such a file already.
+        return self.report.get("name") or (self.file.name or "").rsplit("/", 1)[-1]
 
     @property
     def is_under_way(self) -> bool:

@@ -7,6 +7,8 @@
 const SPACE = 90;
 const ROUNDS = 300;
 const STEP = 40;
+// To the middle; with less of it, what is linked to nothing flies so far that all else is a dot.
+const GRAVITY = 0.3;
 const LETTER = 6.4;
 
 /** Places for the nodes: all push each other away, and edges pull. @param {Graph} graph */
@@ -21,7 +23,7 @@ export function arrange({ nodes, edges }) {
   const pulls = edges.map(([from, to, many]) => ({ from: places.get(from), to: places.get(to), many }));
   for (let round = 0; round < ROUNDS; round += 1) {
     const heat = SPACE * (1 - round / ROUNDS) / 4 + 0.5;
-    const moves = new Map(nodes.map((node) => [node, [-node.x * 0.03, -node.y * 0.03]]));
+    const moves = new Map(nodes.map((node) => [node, [-node.x * GRAVITY, -node.y * GRAVITY]]));
     for (const [number, one] of nodes.entries()) {
       for (const other of nodes.slice(number + 1)) {
         const x = one.x - other.x, y = one.y - other.y, square = Math.max(x * x + y * y, 1);

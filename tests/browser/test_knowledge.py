@@ -189,3 +189,21 @@ def test_categories_are_sorted_by_keyboard_and_by_dragging(site: Site, people: P
     page.reload()
     assert order() == after
     assert trouble(page, "#content-main") == []
+
+
+ARRANGED = """async () => {
+  const { arrange } = await import(document.querySelector("script[src*='admin/graph']").src);
+  const nodes = Array.from({ length: 61 }, (_nothing, id) => ({ id }));
+  const others = [1, 7, 23];
+  const linked = nodes.slice(0, 60);
+  arrange({ nodes, edges: linked.flatMap(({ id }) => others.map((n) => [id, (id + n) % 60, 2])) });
+  const far = nodes.map(({ x, y }) => Math.hypot(x, y));
+  return [far[60], Math.max(...far.slice(0, 60))];
+}"""
+
+
+def test_entity_that_is_linked_to_none_stays_near_the_others(site: Site, people: People) -> None:
+    page = signed_in(site, people)
+    page.goto(f"{site.address}/admin/knowledge/graph/")
+    alone, linked = page.evaluate(ARRANGED)
+    assert alone < 3 * linked
