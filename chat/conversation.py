@@ -179,7 +179,11 @@ def append(
     if locked.mode in (Mode.WAITING, Mode.OPERATOR) and role != Message.Role.SYSTEM:
         events.publish_desk(
             locked.organization_id,
-            DeskMessage(chat_id=locked.chat_id, last_text=content[:160], last_role=role),
+            DeskMessage(
+                chat_id=locked.chat_id,
+                last_text=snapshots.glimpse(role, content)[:160],
+                last_role=role,
+            ),
         )
     events.tell("message", locked.chat_id, sender)
     return message
