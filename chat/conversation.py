@@ -233,8 +233,11 @@ def change_mode(
     actor: str,
     operator: Member | None = None,
     reason: Handoff.Reason = Handoff.Reason.ASKED,
+    turn: Turn | None = None,
 ) -> Message:
     """Give the chat to somebody else, as `event` says; returns the line that records it.
+
+    A request for a person keeps the `turn` that ended in it.
 
     The epoch rises in the same commit that stops the running turn, so an answer under way can
     never be saved behind it; what was shown of that answer is kept as a stopped message.
@@ -250,7 +253,7 @@ def change_mode(
         # What was asked before a person was called is that person's to answer.
         locked.answered_seq = locked.seq
     locked.save(update_fields=["mode", "epoch", "operator", "closed_at", "answered_seq"])
-    handoff = _record_handoff(locked, event, operator, reason)
+    handoff = _record_handoff(locked, event, operator, reason, turn)
     line = append(
         locked,
         role=Message.Role.SYSTEM,
@@ -394,7 +397,7 @@ def hand_over(claim: turns.Claim, reason: Handoff.Reason) -> bool:
         if not _is_mine(claim, turn, locked):
             return False
         turns.finish(turn, Turn.Status.DONE)
-        change_mode(locked, Event.WAITING, actor="assistant", reason=reason)
+        change_mode(locked, Event.WAITING, actor="assistant", reason=reason, turn=turn)
         return True
 
 
@@ -469,7 +472,9 @@ def give_up(turn_id: int) -> bool:
         locked.answered_seq = turn.upto_seq
         locked.save(update_fields=["answered_seq"])
         if is_open:
-            change_mode(locked, Event.WAITING, actor="assistant", reason=Handoff.Reason.ERROR)
+            change_mode(
+                locked, Event.WAITING, actor="assistant", reason=Handoff.Reason.ERROR, turn=turn
+            )
         else:
             _answer_the_rest(locked, turn.upto_seq)
         return True
@@ -493,13 +498,18 @@ def end_session(session: Session) -> None:
 
 
 def _record_handoff(
-    locked: Chat, event: Event, operator: Member | None, reason: Handoff.Reason
+    locked: Chat,
+    event: Event,
+    operator: Member | None,
+    reason: Handoff.Reason,
+    turn: Turn | None,
 ) -> Handoff | None:
     now, handoff = timezone.now(), snapshots.open_handoff(locked)
     if event == Event.WAITING or (event == Event.JOINED and handoff is None):
         handoff = Handoff(
             organization=locked.organization,
             chat=locked,
+            turn=turn,
             requested_at=now,
             reason=reason,
             summary=handoffs.by_rule(locked),
