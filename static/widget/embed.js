@@ -33,7 +33,8 @@
     console.error("Web assistant: data-context is not JSON.");
   }
 
-  // Written only after the visitor's first message, so a mere look leaves nothing behind.
+  // Written only after the visitor's first message, so a mere look leaves nothing behind. The
+  // frame gives its secret away only where the browser lets it keep nothing of its own.
   const memory = {
     name: `webassistant:${widget}`,
     read() {
@@ -45,7 +46,7 @@
     },
     write(value) {
       try {
-        sessionStorage.setItem(this.name, JSON.stringify(value));
+        sessionStorage.setItem(this.name, JSON.stringify({ ...this.read(), ...value }));
       } catch {
         // The same: the next page begins with a closed bubble.
       }
@@ -153,7 +154,12 @@
       if (frame) return;
       frame = make("iframe", { src: frameUrl.href, title });
       frame.addEventListener("load", () =>
-        post("hello", { page: where(), open: isOpen, focus: hasAsked }),
+        post("hello", {
+          page: where(),
+          open: isOpen,
+          focus: hasAsked,
+          token: memory.read().token,
+        }),
       );
       panel.append(frame);
     }
@@ -198,7 +204,7 @@
       }
       if (type === "started") {
         isStarted = true;
-        memory.write({ started: true, open: isOpen });
+        memory.write({ started: true, open: isOpen, token: data.token });
       }
       if (type === "ready" && !isReady) isReady = true;
       if (["ready", "unread", "started", "message"].includes(type))

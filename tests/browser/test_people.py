@@ -165,6 +165,36 @@ def test_both_sides_come_back_when_the_server_dies(site: Site, people: People) -
     expect(frame.locator(".star")).to_have_count(5)
 
 
+# What a browser does to a foreign frame whose storage it blocks, as private windows do.
+NO_STORAGE = """
+if (window !== window.top) {
+  Object.defineProperty(window, "localStorage", {
+    get() { throw new DOMException("Access is denied for this document.", "SecurityError"); },
+  });
+}
+"""
+
+
+def test_a_frame_that_may_keep_nothing_still_knows_its_visitor(site: Site, people: People) -> None:
+    visitor = people.arrive()
+    visitor.context.add_init_script(NO_STORAGE)
+    frame = open_widget(visitor, f"{site.address}/")
+    say(frame, "Как можно оплатить тур?")
+    expect(frame.locator("#log .sources")).to_be_visible()
+    visitor.reload()
+    frame = visitor.frame_locator("iframe")
+    expect(frame.locator("#log")).to_contain_text("Как можно оплатить тур?")
+    # The page keeps a secret only for a frame that cannot.
+    kept = "() => Object.values(sessionStorage).join()"
+    assert "token" in visitor.evaluate(kept)
+    other = people.arrive()
+    frame = open_widget(other, f"{site.address}/")
+    say(frame, "Как можно оплатить тур?")
+    expect(frame.locator("#log .sources")).to_be_visible()
+    assert "started" in other.evaluate(kept)
+    assert "token" not in other.evaluate(kept)
+
+
 def test_an_operator_answers_with_a_ready_reply(site: Site, people: People) -> None:
     visitor, operator = people.arrive(), signed_in(site, people, "timur")
     frame = open_widget(visitor, f"{site.address}/")
