@@ -11,7 +11,7 @@ import { isOpen, withCall } from "./calls.js";
 import { summaryNodes } from "./summary.js";
 import { factNodes } from "./facts.js";
 import { openOutbox } from "./outbox.js";
-import { queueNodes } from "./queue.js";
+import { isToAnswer, queueNodes } from "./queue.js";
 import { openReplies } from "./replies.js";
 
 const TYPING_SHOWN = 5_000;
@@ -168,8 +168,8 @@ render();
 function onFrame(/** @type {any} */ frame) {
   switch (frame.type) {
     case EVENTS.QUEUE:
+      for (const chat of frame.held) if (isGivenToMe(chat)) callTo(fill(texts.given, { chat: chat.title || chat.visitor }), chat.chat_id);
       desk = frame;
-      alerts.count(frame.waiting.length + frame.calls.length);
       for (const call of frame.calls) announceCall(call);
       for (const chat of frame.waiting) if (!known.has(chat.chat_id)) announce(chat);
       known = new Set(frame.waiting.map((/** @type {any} */ chat) => chat.chat_id));
@@ -252,7 +252,14 @@ function onFrame(/** @type {any} */ frame) {
   const before = transcript;
   transcript = reduce(transcript, frame);
   if (transcript.needs && transcript.needs !== before.needs) fillGap();
+  alerts.count(desk.waiting.length + desk.calls.length + desk.held.filter((/** @type {any} */ chat) => isToAnswer(chat, memberId)).length);
   render();
+}
+
+/** Whether a colleague held the chat until now and I do from now on. */
+function isGivenToMe(/** @type {any} */ chat) {
+  const before = desk.held.find((/** @type {any} */ one) => one.chat_id === chat.chat_id);
+  return before && before.operator_id !== memberId && chat.operator_id === memberId;
 }
 
 function announce(/** @type {any} */ chat) {
