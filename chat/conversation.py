@@ -270,6 +270,10 @@ def change_mode(
     return line
 
 
+# So much of an answer tells whose words it is.
+BEGINNING = 80
+
+
 def stop_answer(locked: Chat) -> Message | None:
     """End the open turn, if any; what the visitor has seen of it stays as a stopped message."""
     turn = turns.open_turn(locked)
@@ -291,9 +295,13 @@ def stop_answer(locked: Chat) -> Message | None:
 
 
 def _cited_by(turn: Turn) -> list[dict[str, Any]]:
-    """What the part that was shown rests on; the owner's own words cite nothing."""
+    """What the part that was shown rests on.
+
+    Knowledge alone says the words of one source; the receipt has all that were found.
+    """
     if not turn.prompt_version:
-        return list(turn.sources)
+        beginning = turn.draft.strip()[:BEGINNING]
+        return [source for source in turn.sources if beginning in source.get("quote", "")][:1]
     return citations.of_receipt(turn.draft, turn.sources, turn.facts)
 
 
