@@ -11,12 +11,13 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from chat import conversation, snapshots, visitor
 from chat.models import Chat, Message
 from chat.protocol import PAGE_SIZE
 from operators import desk, presence
-from operators.models import ReadyReply
+from operators.models import Availability, ReadyReply
 from organizations.models import User
 from tests.answering import answer
 from tests.conftest import House, client_of
@@ -52,6 +53,19 @@ def test_ready_replies_come_with_the_page(acme: House, globex: House) -> None:
         ReadyReply.unscoped.create(organization=house.organization, shortcut=name, text="Hello!")
     config = config_of(client_of(acme.operator).get(reverse("admin:console")).text)
     assert config["replies"] == [{"shortcut": "acme", "text": "Hello!"}]
+
+
+def test_reloading_the_page_is_no_return_to_work(acme: House) -> None:
+    def shown() -> str:
+        page = client_of(acme.operator).get(reverse("admin:console")).text
+        return str(config_of(page)["presence"])
+
+    assert shown() == "online"
+    presence.say(acme.operator, Availability.Status.AWAY)
+    assert shown() == "away"
+    # Whoever was gone for longer comes to work.
+    Availability.unscoped.update(seen_at=timezone.now() - 2 * presence.SILENCE)
+    assert shown() == "online"
 
 
 @pytest.mark.parametrize("shortcut", ["two words", "/slash", "HELLO", ""])
