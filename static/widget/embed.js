@@ -55,7 +55,9 @@
 
   const CSS = `
     :host { all: initial; }
-    button, .panel { position: fixed; z-index: 2147483000; box-sizing: border-box; }
+    /* The outline is seen where colours are forced, which takes grounds and shadows away. */
+    button, .panel { position: fixed; z-index: 2147483000; box-sizing: border-box;
+      outline: 1px solid transparent; }
     button { inset-block-end: calc(20px + env(safe-area-inset-bottom)); width: 56px; height: 56px;
       padding: 0; border: 0; border-radius: 50%; cursor: pointer; color: var(--on);
       background: var(--accent); transition: transform .2s, box-shadow .2s;
