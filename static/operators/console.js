@@ -54,6 +54,8 @@ let askedAt = 0;
 let commandedAt = 0;
 /** Whether the composer is to be focused as soon as the chat is mine. */
 let wantsComposer = false;
+/** What is to be focused as soon as the chat that was opened is shown, or the list again. */
+let wantsFocus = "";
 /** Who waits already: a ring is for the new ones. @type {Set<string>} */
 let known = new Set();
 /** @type {Set<number>} */
@@ -93,7 +95,7 @@ const parts = {
   queue: el("nav", { class: "console-queue", "aria-label": texts.waiting }),
   head: el("header", { class: "console-head" }),
   summary: el("section", { class: "console-summary", "aria-label": texts.summary, tabindex: 0 }),
-  log: el("div", { class: "console-log", role: "log", "aria-live": "off", tabindex: 0 }),
+  log: el("div", { class: "console-log", role: "log", "aria-live": "off", tabindex: 0, "data-focus": "log" }),
   state: el("p", { class: "console-state" }),
   facts: el("aside", { class: "console-facts", "aria-label": texts.facts }),
   factsBody: el("div", { class: "console-facts-body" }),
@@ -313,6 +315,7 @@ function watch(/** @type {string} */ chatId) {
 
 function open(/** @type {string | null} */ chatId) {
   if (current) drafts[current] = composer.value;
+  wantsFocus = chatId ? "log" : `chat-${current}`;
   current = chatId;
   transcript = emptyTranscript();
   visitor = watchedDesk = null;
@@ -328,7 +331,6 @@ function open(/** @type {string | null} */ chatId) {
   history.replaceState(null, "", chatId ? `#${chatId}` : location.pathname);
   if (chatId) watch(chatId);
   render();
-  if (chatId) parts.log.focus({ preventScroll: true });
 }
 
 const act = {
@@ -431,7 +433,8 @@ function onShortcut(/** @type {KeyboardEvent} */ event) {
   const step = { j: 1, k: -1 }[event.key];
   if (!step) return;
   const items = /** @type {HTMLElement[]} */ ([...parts.queue.querySelectorAll("[data-chat]")]);
-  const at = items.findIndex((item) => item === document.activeElement);
+  const focused = items.findIndex((item) => item === document.activeElement);
+  const at = focused < 0 ? items.findIndex((item) => item.dataset.chat === current) : focused;
   items[Math.min(items.length - 1, Math.max(0, at + step))]?.focus();
 }
 
@@ -494,9 +497,15 @@ function draw(/** @type {boolean} */ toEnd) {
   if (toEnd || wasDown || isOther) parts.log.scrollTop = parts.log.scrollHeight;
   parts.log.dataset.chat = transcript.chatId ?? "";
 
-  if (focused && document.activeElement === document.body) {
-    /** @type {HTMLElement | null} */ (root.querySelector(`[data-focus="${CSS.escape(focused)}"]`))?.focus();
-  }
+  if (wantsFocus && (isReady || !current)) {
+    focusOn(wantsFocus);
+    wantsFocus = "";
+  } else if (focused && document.activeElement === document.body) focusOn(focused);
+}
+
+function focusOn(/** @type {string} */ name) {
+  const target = /** @type {HTMLElement | null} */ (root.querySelector(`[data-focus="${CSS.escape(name)}"]`));
+  target?.focus({ preventScroll: name === "log" });
 }
 
 function drawChat() {

@@ -148,6 +148,39 @@ def test_conversation_by_keyboard_alone(site: Site, people: People) -> None:
     expect(bubble).to_be_focused()
 
 
+def test_chat_is_taken_by_keyboard_alone(site: Site, people: People) -> None:
+    question = "Можно ли оплатить в рассрочку?"
+    frame = open_widget(people.arrive(), f"{site.address}/")
+    say(frame, question)
+    frame.locator("#ask-person").click()
+    operator = people.arrive(width=1440)
+    operator.goto(site.sign_in_link("timur"))
+    operator.get_by_role("button", name="Войти").click()
+    line = operator.locator(".is-waiting .desk-chat", has_text=question)
+    expect(line).to_be_visible()
+    operator.keyboard.press("j")
+    expect(operator.locator(".desk-chat").first).to_be_focused()
+    line.focus()
+    operator.keyboard.press("Enter")
+    # Not left in a list of dozens of chats, all of which would have to be gone through.
+    expect(operator.get_by_role("log")).to_be_focused()
+    operator.keyboard.press("Shift+Tab")
+    expect(operator.locator(".console-summary")).to_be_focused()
+    operator.keyboard.press("Shift+Tab")
+    operator.keyboard.press("Shift+Tab")
+    expect(operator.get_by_role("button", name="Взять чат")).to_be_focused()
+    operator.keyboard.press("Enter")
+    expect(operator.get_by_role("textbox", name="Напишите посетителю")).to_be_focused()
+    operator.keyboard.type("Можно, на три месяца")
+    operator.keyboard.press("Enter")
+    expect(frame.locator("#log")).to_contain_text("Можно, на три месяца")
+
+    # Where the list and the chat take turns, the way back leads to where one was.
+    operator.set_viewport_size({"width": 390, "height": 844})
+    operator.get_by_role("button", name="К очереди").press("Enter")
+    expect(operator.locator(".is-mine .desk-chat", has_text=question)).to_be_focused()
+
+
 def test_page_at_double_size_has_no_sideways_scroll(site: Site, people: People) -> None:
     # 200 % zoom of a 1280 px window is a window of 640 px.
     visitor = people.arrive(width=640, height=450)
