@@ -179,7 +179,11 @@ def append(
     if locked.mode in (Mode.WAITING, Mode.OPERATOR) and role != Message.Role.SYSTEM:
         events.publish_desk(
             locked.organization_id,
-            DeskMessage(chat_id=locked.chat_id, last_text=content[:160], last_role=role),
+            DeskMessage(
+                chat_id=locked.chat_id,
+                last_text=snapshots.glimpse(role, content)[:160],
+                last_role=role,
+            ),
         )
     events.tell("message", locked.chat_id, sender)
     return message
@@ -229,8 +233,11 @@ def change_mode(
     actor: str,
     operator: Member | None = None,
     reason: Handoff.Reason = Handoff.Reason.ASKED,
+    turn: Turn | None = None,
 ) -> Message:
     """Give the chat to somebody else, as `event` says; returns the line that records it.
+
+    A request for a person keeps the `turn` that ended in it.
 
     The epoch rises in the same commit that stops the running turn, so an answer under way can
     never be saved behind it; what was shown of that answer is kept as a stopped message.
@@ -246,7 +253,7 @@ def change_mode(
         # What was asked before a person was called is that person's to answer.
         locked.answered_seq = locked.seq
     locked.save(update_fields=["mode", "epoch", "operator", "closed_at", "answered_seq"])
-    handoff = _record_handoff(locked, event, operator, reason)
+    handoff = _record_handoff(locked, event, operator, reason, turn)
     line = append(
         locked,
         role=Message.Role.SYSTEM,
@@ -261,6 +268,10 @@ def change_mode(
         _answer_the_rest(locked, locked.answered_seq)
     events.tell(event, locked.chat_id, actor)
     return line
+
+
+# So much of an answer tells whose words it is.
+BEGINNING = 80
 
 
 def stop_answer(locked: Chat) -> Message | None:
@@ -284,9 +295,13 @@ def stop_answer(locked: Chat) -> Message | None:
 
 
 def _cited_by(turn: Turn) -> list[dict[str, Any]]:
-    """What the part that was shown rests on; the owner's own words cite nothing."""
+    """What the part that was shown rests on.
+
+    Knowledge alone says the words of one source; the receipt has all that were found.
+    """
     if not turn.prompt_version:
-        return list(turn.sources)
+        beginning = turn.draft.strip()[:BEGINNING]
+        return [source for source in turn.sources if beginning in source.get("quote", "")][:1]
     return citations.of_receipt(turn.draft, turn.sources, turn.facts)
 
 
@@ -390,7 +405,7 @@ def hand_over(claim: turns.Claim, reason: Handoff.Reason) -> bool:
         if not _is_mine(claim, turn, locked):
             return False
         turns.finish(turn, Turn.Status.DONE)
-        change_mode(locked, Event.WAITING, actor="assistant", reason=reason)
+        change_mode(locked, Event.WAITING, actor="assistant", reason=reason, turn=turn)
         return True
 
 
@@ -465,7 +480,9 @@ def give_up(turn_id: int) -> bool:
         locked.answered_seq = turn.upto_seq
         locked.save(update_fields=["answered_seq"])
         if is_open:
-            change_mode(locked, Event.WAITING, actor="assistant", reason=Handoff.Reason.ERROR)
+            change_mode(
+                locked, Event.WAITING, actor="assistant", reason=Handoff.Reason.ERROR, turn=turn
+            )
         else:
             _answer_the_rest(locked, turn.upto_seq)
         return True
@@ -489,13 +506,18 @@ def end_session(session: Session) -> None:
 
 
 def _record_handoff(
-    locked: Chat, event: Event, operator: Member | None, reason: Handoff.Reason
+    locked: Chat,
+    event: Event,
+    operator: Member | None,
+    reason: Handoff.Reason,
+    turn: Turn | None,
 ) -> Handoff | None:
     now, handoff = timezone.now(), snapshots.open_handoff(locked)
     if event == Event.WAITING or (event == Event.JOINED and handoff is None):
         handoff = Handoff(
             organization=locked.organization,
             chat=locked,
+            turn=turn,
             requested_at=now,
             reason=reason,
             summary=handoffs.by_rule(locked),

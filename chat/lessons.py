@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +24,6 @@ from knowledge.models import AskedQuestion, Suggestion
 from organizations.models import Member, Organization
 
 Reason = AskedQuestion.Reason
-CLOCKS_APART = timedelta(minutes=1)
 
 
 class NothingToKeep(Refused):
@@ -81,15 +79,8 @@ def _is_unanswered(turn: Turn, message: Message | None) -> bool:
 
 def _called_a_person(turn: Turn) -> bool:
     """Whether a turn without an answer ended in a request for a person, for want of knowledge."""
-    if turn.finished_at is None:
-        return False
-    # Made in the commit that ends the turn, but by the other of two clocks.
-    around = (turn.finished_at - CLOCKS_APART, turn.finished_at + CLOCKS_APART)
-    return (
-        Handoff.objects.of(turn.organization)
-        .filter(chat=turn.chat_id, reason=Handoff.Reason.NO_KNOWLEDGE, requested_at__range=around)
-        .exists()
-    )
+    handoffs = Handoff.objects.of(turn.organization)
+    return handoffs.filter(turn=turn, reason=Handoff.Reason.NO_KNOWLEDGE).exists()
 
 
 def _note(turn: Turn, reason: Reason) -> None:

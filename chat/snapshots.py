@@ -167,12 +167,16 @@ def with_last_words(chats: QuerySet[Chat]) -> QuerySet[Any]:
     return chats.annotate(last_text=_last_words("content"), last_role=_last_words("role"))
 
 
-def _last_text(chat: Any) -> str:
-    """The last words of a chat from `with_last_words`, in one line; a visitor's as they typed."""
-    text = getattr(chat, "last_text", None) or ""
-    if getattr(chat, "last_role", None) == Message.Role.USER:
+def glimpse(role: str, text: str) -> str:
+    """Words as a list shows them, in one line; a visitor's as they typed."""
+    if role == Message.Role.USER:
         return text
     return markdown.words(citations.without(text[:GLIMPSE]))
+
+
+def _last_text(chat: Any) -> str:
+    """The last words of a chat from `with_last_words`."""
+    return glimpse(getattr(chat, "last_role", None) or "", getattr(chat, "last_text", None) or "")
 
 
 # More than this of a long answer need not be read for a line in a list.

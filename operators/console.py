@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 
 from chat import snapshots
 from chat.protocol import MAX_TEXT
-from operators import desk
+from operators import desk, presence
 from operators.models import ReadyReply
 from operators.texts import console_texts
 from organizations import access
@@ -34,6 +34,7 @@ def console(request: HttpRequest) -> HttpResponse:
         "config": {
             "member_id": member.pk,
             "member_name": member.name,
+            "presence": presence.said_by(member),
             "language": get_language(),
             "max_text": MAX_TEXT,
             "address": reverse("admin:console"),

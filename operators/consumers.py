@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 # Changes that come together are shown together.
 RELOAD_SECONDS = 0.2
 TYPING_EVERY = 2.0
+# An answer comes only to who watches its chat; nothing else tells of one that the assistant has.
+DESK_CHANGES = ("new_support_request", "support_taken", "new_contact", "tool_call", "ai_response")
 
 
 class OperatorConsumer(Socket):
@@ -116,8 +118,7 @@ class OperatorConsumer(Socket):
 
     def heard(self, kind: str, frame: str) -> None:
         """Show the desk anew when an event says that it changed."""
-        changes = ("new_support_request", "support_taken", "new_contact", "tool_call")
-        if kind in changes and not self._reloading:
+        if kind in DESK_CHANGES and not self._reloading:
             self._reloading = asyncio.ensure_future(self._reload_soon())
 
     async def _tell_presence(self) -> None:

@@ -35,6 +35,14 @@ def say(member: Member, status: Availability.Status) -> None:
     Availability.objects.of(member.organization).filter(member=member).update(status=status)
 
 
+def said_by(member: Member) -> str:
+    """What the member says of being at work; who was gone comes back as online."""
+    heard_after = timezone.now() - SILENCE
+    recent = Availability.objects.of(member.organization).filter(seen_at__gt=heard_after)
+    said = recent.filter(member=member).values_list("status", flat=True).first()
+    return said or Availability.Status.ONLINE
+
+
 def is_anybody_online(organization: Organization) -> bool:
     """Whether a person could take a chat now."""
     return (

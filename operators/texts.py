@@ -98,6 +98,7 @@ def console_texts() -> dict[str, str]:
         "notify": _("Notify me"),
         "new_request": _("{visitor} asks for a person"),
         "new_message": _("New message: {chat}"),
+        "given": _("Given to you: {chat}"),
         "to_answer": _("to answer"),
         "new_contact": _("{name} left a message"),
         "connecting": _("Connecting…"),

@@ -199,6 +199,23 @@ def test_stop_keeps_what_was_shown(acme: Any) -> None:
     assert Turn.unscoped.get().status == "stopped"
 
 
+@pytest.mark.parametrize(("draft", "cited"), [("It costs", ["Price"]), ("Hello!", [])])
+def test_stopped_words_of_the_owner_cite_no_more_than_their_source(
+    acme: Any, draft: str, cited: list[str]
+) -> None:
+    found = [
+        {"title": "Dates", "quote": "When? On Sundays."},
+        {"title": "Price", "quote": "How much? It costs 100."},
+        {"title": "Discounts", "quote": "Cheaper? It costs 90."},
+    ]
+    person = acme.visitor()
+    chat = visitor.say(person, acme.visit, "How much?", uuid.uuid4()).chat
+    Turn.unscoped.update(status="running", draft=draft, sources=found, shown_at=chat.created_at)
+    visitor.stop(person, chat)
+    shown = [source["title"] for source in chat.messages.get(role="assistant").sources]
+    assert shown == cited
+
+
 def test_rating_and_judgement(acme: Any) -> None:
     person = acme.visitor()
     chat = visitor.say(person, acme.visit, "Hello", uuid.uuid4()).chat

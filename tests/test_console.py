@@ -8,15 +8,21 @@ import uuid
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from chat import conversation, snapshots, visitor
 from chat.models import Chat, Message
 from chat.protocol import PAGE_SIZE
-from operators.models import ReadyReply
+from operators import desk, presence
+from operators.models import Availability, ReadyReply
 from organizations.models import User
+from tests.answering import answer
 from tests.conftest import House, client_of
+from tests.test_isolation_sockets import operator_client
+from tests.wire import run
 
 
 def config_of(page: str) -> dict[str, Any]:
@@ -47,6 +53,19 @@ def test_ready_replies_come_with_the_page(acme: House, globex: House) -> None:
         ReadyReply.unscoped.create(organization=house.organization, shortcut=name, text="Hello!")
     config = config_of(client_of(acme.operator).get(reverse("admin:console")).text)
     assert config["replies"] == [{"shortcut": "acme", "text": "Hello!"}]
+
+
+def test_reloading_the_page_is_no_return_to_work(acme: House) -> None:
+    def shown() -> str:
+        page = client_of(acme.operator).get(reverse("admin:console")).text
+        return str(config_of(page)["presence"])
+
+    assert shown() == "online"
+    presence.say(acme.operator, Availability.Status.AWAY)
+    assert shown() == "away"
+    # Whoever was gone for longer comes to work.
+    Availability.unscoped.update(seen_at=timezone.now() - 2 * presence.SILENCE)
+    assert shown() == "online"
 
 
 @pytest.mark.parametrize("shortcut", ["two words", "/slash", "HELLO", ""])
@@ -112,3 +131,42 @@ def test_last_words_are_shown_without_markup(acme: House) -> None:
     with transaction.atomic():
         add(conversation.lock(said.chat), Message.Role.ASSISTANT, answer)
     assert snapshots.desk_chat(said.chat).last_text == "Kazan in one day · Price: 2900 · Dates"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_list_shows_a_new_answer_of_the_watched_chat(
+    acme: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The regular look at the desk would hide that nothing else has shown it.
+    monkeypatch.setattr(presence, "HEARD_EVERY", 3600.0)
+    said = visitor.say(acme.visitor(), acme.visit, "Do you have a heliport?", uuid.uuid4())
+
+    async def scenario() -> None:
+        console = operator_client(acme.operator.user)
+        await console.open()
+        await console.expect("presence")
+        await console.send("watch", chat_id=said.chat.chat_id)
+        await console.expect("watching")
+        await sync_to_async(answer)()
+        text = (await console.expect("ai_response"))["message"]["text"]
+        [line] = (await console.expect("queue"))["recent"]
+        assert (line["last_text"], line["last_role"]) == (text, "assistant")
+        await console.close()
+
+    run(scenario)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_operators_words_come_to_the_list_without_markup(acme: House) -> None:
+    said = visitor.say(acme.visitor(), acme.visit, "Hello", uuid.uuid4())
+    desk.accept(said.chat, acme.operator)
+
+    async def scenario() -> None:
+        console = operator_client(acme.operator.user)
+        await console.open()
+        await console.expect("presence")
+        await sync_to_async(desk.reply)(said.chat, acme.operator, "**One** _moment_", uuid.uuid4())
+        assert (await console.expect("desk_message"))["last_text"] == "One moment"
+        await console.close()
+
+    run(scenario)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db.models import Sum
+from django.db.models import F, Sum
 
 import ai
 from ai.interface import AIError, Embedder
@@ -145,8 +146,11 @@ def test_question_that_called_a_person_is_a_gap_too(acme: House, ask: Any) -> No
     person = acme.visitor()
     ask("Can I come by balloon?", person)
     said = visitor.say(person, acme.visit, "Do you have a heliport?", uuid.uuid4())
-    answer(Turn.unscoped.get(chat=said.chat, upto_seq=said.seq))
-    assert Handoff.unscoped.get().reason == Handoff.Reason.NO_KNOWLEDGE
+    turn = answer(Turn.unscoped.get(chat=said.chat, upto_seq=said.seq))
+    handoff = Handoff.unscoped.get()
+    assert (handoff.reason, handoff.turn) == (Handoff.Reason.NO_KNOWLEDGE, turn)
+    # The request names its turn; when it was made tells nothing.
+    Handoff.unscoped.update(requested_at=F("requested_at") - timedelta(days=1))
     asked = visitor.say(acme.visitor(), acme.visit, "Call a person", uuid.uuid4())
     answer(Turn.unscoped.get(chat=asked.chat, upto_seq=asked.seq))
     assert {row.question for row in gather(acme)} == {

@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from chat.models.chats import Chat
+from chat.models.turns import Turn
 from organizations.models import Member
 from organizations.scoping import OrganizationOwned
 
@@ -31,6 +32,15 @@ class Handoff(OrganizationOwned):
         CLOSED = "closed", _("Closed while waiting")
 
     chat = models.ForeignKey(Chat, models.CASCADE, related_name="handoffs", verbose_name=_("chat"))
+    # The one that ended in this request; empty where a visitor asked or an operator stepped in.
+    turn = models.OneToOneField(
+        Turn,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="handoff",
+        verbose_name=_("turn"),
+    )
     reason = models.CharField(_("reason"), max_length=12, choices=Reason)
     operator = models.ForeignKey(
         Member, models.SET_NULL, null=True, blank=True, verbose_name=_("operator")

@@ -11,7 +11,7 @@ import { isOpen, withCall } from "./calls.js";
 import { summaryNodes } from "./summary.js";
 import { factNodes } from "./facts.js";
 import { openOutbox } from "./outbox.js";
-import { queueNodes } from "./queue.js";
+import { isToAnswer, queueNodes } from "./queue.js";
 import { openReplies } from "./replies.js";
 
 const TYPING_SHOWN = 5_000;
@@ -47,13 +47,15 @@ let isNote = false;
 let connection = "connecting";
 let sentence = "";
 let notice = "";
-let status = "online";
+let status = config.presence;
 let visitorTyping = false;
 let typedAt = 0;
 let askedAt = 0;
 let commandedAt = 0;
 /** Whether the composer is to be focused as soon as the chat is mine. */
 let wantsComposer = false;
+/** What is to be focused as soon as the chat that was opened is shown, or the list again. */
+let wantsFocus = "";
 /** Who waits already: a ring is for the new ones. @type {Set<string>} */
 let known = new Set();
 /** @type {Set<number>} */
@@ -93,7 +95,7 @@ const parts = {
   queue: el("nav", { class: "console-queue", "aria-label": texts.waiting }),
   head: el("header", { class: "console-head" }),
   summary: el("section", { class: "console-summary", "aria-label": texts.summary, tabindex: 0 }),
-  log: el("div", { class: "console-log", role: "log", "aria-live": "off", tabindex: 0 }),
+  log: el("div", { class: "console-log", role: "log", "aria-live": "off", tabindex: 0, "data-focus": "log" }),
   state: el("p", { class: "console-state" }),
   facts: el("aside", { class: "console-facts", "aria-label": texts.facts }),
   factsBody: el("div", { class: "console-facts-body" }),
@@ -168,8 +170,8 @@ render();
 function onFrame(/** @type {any} */ frame) {
   switch (frame.type) {
     case EVENTS.QUEUE:
+      for (const chat of frame.held) if (isGivenToMe(chat)) callTo(fill(texts.given, { chat: chat.title || chat.visitor }), chat.chat_id);
       desk = frame;
-      alerts.count(frame.waiting.length + frame.calls.length);
       for (const call of frame.calls) announceCall(call);
       for (const chat of frame.waiting) if (!known.has(chat.chat_id)) announce(chat);
       known = new Set(frame.waiting.map((/** @type {any} */ chat) => chat.chat_id));
@@ -252,7 +254,14 @@ function onFrame(/** @type {any} */ frame) {
   const before = transcript;
   transcript = reduce(transcript, frame);
   if (transcript.needs && transcript.needs !== before.needs) fillGap();
+  alerts.count(desk.waiting.length + desk.calls.length + desk.held.filter((/** @type {any} */ chat) => isToAnswer(chat, memberId)).length);
   render();
+}
+
+/** Whether a colleague held the chat until now and I do from now on. */
+function isGivenToMe(/** @type {any} */ chat) {
+  const before = desk.held.find((/** @type {any} */ one) => one.chat_id === chat.chat_id);
+  return before && before.operator_id !== memberId && chat.operator_id === memberId;
 }
 
 function announce(/** @type {any} */ chat) {
@@ -306,6 +315,7 @@ function watch(/** @type {string} */ chatId) {
 
 function open(/** @type {string | null} */ chatId) {
   if (current) drafts[current] = composer.value;
+  wantsFocus = chatId ? "log" : `chat-${current}`;
   current = chatId;
   transcript = emptyTranscript();
   visitor = watchedDesk = null;
@@ -321,7 +331,6 @@ function open(/** @type {string | null} */ chatId) {
   history.replaceState(null, "", chatId ? `#${chatId}` : location.pathname);
   if (chatId) watch(chatId);
   render();
-  if (chatId) parts.log.focus({ preventScroll: true });
 }
 
 const act = {
@@ -424,7 +433,8 @@ function onShortcut(/** @type {KeyboardEvent} */ event) {
   const step = { j: 1, k: -1 }[event.key];
   if (!step) return;
   const items = /** @type {HTMLElement[]} */ ([...parts.queue.querySelectorAll("[data-chat]")]);
-  const at = items.findIndex((item) => item === document.activeElement);
+  const focused = items.findIndex((item) => item === document.activeElement);
+  const at = focused < 0 ? items.findIndex((item) => item.dataset.chat === current) : focused;
   items[Math.min(items.length - 1, Math.max(0, at + step))]?.focus();
 }
 
@@ -487,9 +497,15 @@ function draw(/** @type {boolean} */ toEnd) {
   if (toEnd || wasDown || isOther) parts.log.scrollTop = parts.log.scrollHeight;
   parts.log.dataset.chat = transcript.chatId ?? "";
 
-  if (focused && document.activeElement === document.body) {
-    /** @type {HTMLElement | null} */ (root.querySelector(`[data-focus="${CSS.escape(focused)}"]`))?.focus();
-  }
+  if (wantsFocus && (isReady || !current)) {
+    focusOn(wantsFocus);
+    wantsFocus = "";
+  } else if (focused && document.activeElement === document.body) focusOn(focused);
+}
+
+function focusOn(/** @type {string} */ name) {
+  const target = /** @type {HTMLElement | null} */ (root.querySelector(`[data-focus="${CSS.escape(name)}"]`));
+  target?.focus({ preventScroll: name === "log" });
 }
 
 function drawChat() {

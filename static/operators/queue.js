@@ -21,6 +21,11 @@ import { callNode } from "./calls.js";
  * @property {string} language
  */
 
+/** Whether the visitor of a chat of mine has had the last word. */
+export function isToAnswer(/** @type {DeskChat} */ chat, /** @type {number} */ memberId) {
+  return chat.mode === "operator" && chat.operator_id === memberId && chat.last_role === "user";
+}
+
 /**
  * @param {any} desk the last `queue` event
  * @param {{texts: Record<string, string>, memberId: number, current: string | null,
@@ -69,7 +74,7 @@ export function queueNodes(desk, { texts, memberId, current, onOpen, onHandled, 
           chat.mode === "operator" && chat.operator_id !== memberId
             ? el("span", { class: "tag", text: chat.operator })
             : null,
-          chat.mode === "operator" && chat.operator_id === memberId && chat.last_role === "user"
+          isToAnswer(chat, memberId)
             ? el("span", { class: "tag is-urgent", text: texts.to_answer })
             : null,
           chat.mode === "ai" || chat.mode === "closed"

@@ -146,7 +146,7 @@ if (!page.isEmbedded) {
 /** Before the first thing that the server will store: the secret is kept, the page is told. */
 async function begin() {
   await identity.keep();
-  page.tell("started");
+  page.tell("started", { token: identity.forPage });
 }
 
 /** Open a chat of a type; of none, or of the page's own, where it is empty. */
@@ -262,7 +262,7 @@ const handlers = {
       askForChat();
     }
     change({ connection: "open" });
-    if (chat.has_existing_chat) page.tell("started");
+    if (chat.has_existing_chat) page.tell("started", { token: identity.forPage });
   },
 
   [EVENTS.CHAT_SWITCHED]() {
@@ -345,6 +345,7 @@ function onPage(/** @type {string} */ type, /** @type {any} */ fields) {
   if (fields.page) facts = pageFacts(fields.page);
   if (type === "hello") {
     unread.show(fields.open);
+    identity.recall(fields.token);
     connect();
     page.tell("ready");
     unread.count(transcript);

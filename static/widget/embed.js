@@ -33,7 +33,8 @@
     console.error("Web assistant: data-context is not JSON.");
   }
 
-  // Written only after the visitor's first message, so a mere look leaves nothing behind.
+  // Written only after the visitor's first message, so a mere look leaves nothing behind. The
+  // frame gives its secret away only where the browser lets it keep nothing of its own.
   const memory = {
     name: `webassistant:${widget}`,
     read() {
@@ -45,7 +46,7 @@
     },
     write(value) {
       try {
-        sessionStorage.setItem(this.name, JSON.stringify(value));
+        sessionStorage.setItem(this.name, JSON.stringify({ ...this.read(), ...value }));
       } catch {
         // The same: the next page begins with a closed bubble.
       }
@@ -54,7 +55,9 @@
 
   const CSS = `
     :host { all: initial; }
-    button, .panel { position: fixed; z-index: 2147483000; box-sizing: border-box; }
+    /* The outline is seen where colours are forced, which takes grounds and shadows away. */
+    button, .panel { position: fixed; z-index: 2147483000; box-sizing: border-box;
+      outline: 1px solid transparent; }
     button { inset-block-end: calc(20px + env(safe-area-inset-bottom)); width: 56px; height: 56px;
       padding: 0; border: 0; border-radius: 50%; cursor: pointer; color: var(--on);
       background: var(--accent); transition: transform .2s, box-shadow .2s;
@@ -153,7 +156,12 @@
       if (frame) return;
       frame = make("iframe", { src: frameUrl.href, title });
       frame.addEventListener("load", () =>
-        post("hello", { page: where(), open: isOpen, focus: hasAsked }),
+        post("hello", {
+          page: where(),
+          open: isOpen,
+          focus: hasAsked,
+          token: memory.read().token,
+        }),
       );
       panel.append(frame);
     }
@@ -198,7 +206,7 @@
       }
       if (type === "started") {
         isStarted = true;
-        memory.write({ started: true, open: isOpen });
+        memory.write({ started: true, open: isOpen, token: data.token });
       }
       if (type === "ready" && !isReady) isReady = true;
       if (["ready", "unread", "started", "message"].includes(type))

@@ -6,6 +6,7 @@
 /** @typedef {import("./storage.js").Storage} Storage */
 
 const TOKEN = "token";
+const TOKEN_SHAPE = /^[\w-]{43}$/;
 
 /** An id for a message. `crypto.randomUUID` is missing on pages without TLS. */
 export function newId() {
@@ -97,6 +98,16 @@ export function openIdentity(storage, widget, onChange) {
     keep() {
       keeping ??= store();
       return keeping;
+    },
+    /** What the page is to remember for us, where the browser lets a foreign frame keep nothing. */
+    get forPage() {
+      return storage.isShared ? undefined : token;
+    },
+    /** Be whom the page remembers; before the first connection. */
+    recall(/** @type {unknown} */ remembered) {
+      if (storage.isShared || typeof remembered !== "string" || !TOKEN_SHAPE.test(remembered)) return;
+      token = remembered;
+      storage.set(TOKEN, token);
     },
   };
 }

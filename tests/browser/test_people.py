@@ -165,6 +165,71 @@ def test_both_sides_come_back_when_the_server_dies(site: Site, people: People) -
     expect(frame.locator(".star")).to_have_count(5)
 
 
+# What a browser does to a foreign frame whose storage it blocks, as private windows do.
+NO_STORAGE = """
+if (window !== window.top) {
+  Object.defineProperty(window, "localStorage", {
+    get() { throw new DOMException("Access is denied for this document.", "SecurityError"); },
+  });
+}
+"""
+
+
+def test_a_frame_that_may_keep_nothing_still_knows_its_visitor(site: Site, people: People) -> None:
+    visitor = people.arrive()
+    visitor.context.add_init_script(NO_STORAGE)
+    frame = open_widget(visitor, f"{site.address}/")
+    say(frame, "Как можно оплатить тур?")
+    expect(frame.locator("#log .sources")).to_be_visible()
+    visitor.reload()
+    frame = visitor.frame_locator("iframe")
+    expect(frame.locator("#log")).to_contain_text("Как можно оплатить тур?")
+    # The page keeps a secret only for a frame that cannot.
+    kept = "() => Object.values(sessionStorage).join()"
+    assert "token" in visitor.evaluate(kept)
+    other = people.arrive()
+    frame = open_widget(other, f"{site.address}/")
+    say(frame, "Как можно оплатить тур?")
+    expect(frame.locator("#log .sources")).to_be_visible()
+    assert "started" in other.evaluate(kept)
+    assert "token" not in other.evaluate(kept)
+
+
+def test_an_operator_is_called_to_a_chat_that_is_transferred(site: Site, people: People) -> None:
+    giver, taker = signed_in(site, people, "aigul"), signed_in(site, people, "timur")
+    for operator in (giver, taker):
+        operator.goto(f"{site.address}/admin/console/")
+    question = "Есть ли экскурсии на закате?"
+    frame = open_widget(people.arrive(), f"{site.address}/")
+    say(frame, question)
+    expect(frame.locator("#log .is-assistant .meta").last).to_be_visible()
+    frame.locator("#ask-person").click()
+    giver.locator(".is-waiting .desk-chat", has_text=question).click()
+    giver.get_by_role("button", name="Взять чат").click()
+    expect(frame.locator("#name")).to_have_text("Айгуль")
+    expect(taker.locator(".is-others .desk-chat", has_text=question)).to_be_visible()
+    colleague = giver.get_by_role("combobox", name="Передать")
+    value = colleague.locator("option", has_text="Тимур").get_attribute("value")
+    colleague.select_option(value=value)
+    expect(taker.locator(".console [aria-live=polite]")).to_have_text(
+        f"Вам передали чат: {question}"
+    )
+
+    # What waits for an operator's words is counted in the title, wherever else they look.
+    before = taker.title()
+    count = int((re.match(r"\((\d+)\)", before) or ["", "0"])[1])
+    say(frame, "Вы тут?")
+    expect(taker).to_have_title(re.compile(rf"^\({count + 1}\)"))
+    taker.locator(".is-mine .desk-chat", has_text=question).click()
+    reply = taker.get_by_role("textbox", name="Напишите посетителю")
+    reply.fill("Тут")
+    reply.press("Enter")
+    expect(taker).to_have_title(before)
+    taker.once("dialog", lambda dialog: dialog.accept())
+    taker.get_by_role("button", name="Закрыть чат").click()
+    expect(frame.locator(".star")).to_have_count(5)
+
+
 def test_an_operator_answers_with_a_ready_reply(site: Site, people: People) -> None:
     visitor, operator = people.arrive(), signed_in(site, people, "timur")
     frame = open_widget(visitor, f"{site.address}/")
