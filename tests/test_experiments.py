@@ -269,6 +269,23 @@ def test_sides_are_compared_with_intervals(acme: House) -> None:
     assert cost.base.value == pytest.approx(0.01)
 
 
+def test_people_who_are_called_after_the_end_are_not_counted(acme: House) -> None:
+    experiment = begin(acme)
+    fill_sides(experiment, acme, 12)
+    assert experiments.stop(experiment)
+    experiment.refresh_from_db()
+
+    def handed_over() -> list[float | None]:
+        line = next(
+            one for one in experiments.compare(experiment).lines if one.measure.name == "handoff"
+        )
+        return [line.base.value, line.variant.value]
+
+    assert handed_over() == [1, 0]
+    Handoff.unscoped.update(requested_at=timezone.now())
+    assert handed_over() == [0, 0]
+
+
 def test_other_houses_and_other_times_do_not_count(acme: House, globex: House) -> None:
     experiment = begin(acme)
     fill_sides(experiment, globex, 6)
@@ -288,5 +305,7 @@ def test_figures_are_written_as_the_reader_writes_them(acme: House) -> None:
     cost = shown["Стоимость чата"]
     assert (cost["unit"], cost["sides"][0]["value"]) == ("USD", "0,01000")
     assert shown["Доля чатов, переданных людям"]["sides"][0]["value"] == "100,0 %"
-    assert shown["Доля чатов, переданных людям"]["difference"].startswith("\u2212100,0 % (")
+    assert shown["Доля чатов, переданных людям"]["difference"].startswith(
+        "\u2212100,0 п.\u00a0п. ("
+    )
     assert "Стоимость чата, USD" in page.text

@@ -384,7 +384,9 @@ def test_moderation_opens_as_the_one_form_it_is(acme: House, globex: House) -> N
     """A list of one row, or "nothing found" before the first, would tell an owner nothing."""
     client, address = client_of(acme.owner), reverse("admin:organizations_moderation_changelist")
     Moderation.unscoped.create(organization=globex.organization)
-    assert client.get(address)["Location"] == reverse("admin:organizations_moderation_add")
+    first = reverse("admin:organizations_moderation_add")
+    assert client.get(address)["Location"] == first
+    assert "_addanother" not in client.get(first).content.decode()
     row = Moderation.unscoped.create(organization=acme.organization)
     form = reverse("admin:organizations_moderation_change", args=[row.pk])
     assert client.get(address)["Location"] == form

@@ -625,8 +625,9 @@ def test_results_are_listed_read_and_taken_along(acme: House, globex: House) -> 
     address = reverse("admin:chat_chatresult_changelist")
     listed = client.get(address, {"kind__id__exact": str(result.kind_id)})
     assert listed.context["cl"].result_count == 1
+    ChatResult.unscoped.filter(pk=result.pk).update(cost="0.003595")
     page = client.get(reverse("admin:chat_chatresult_change", args=[result.pk])).content.decode()
-    for words in ("Subject", "=1+1", "It is broken", "Tried already"):
+    for words in ("Subject", "=1+1", "It is broken", "Tried already", "0.003595 USD"):
         assert words in page
     chat_page = client.get(reverse("admin:chat_chat_change", args=[result.chat_id]))
     assert "=1+1" in chat_page.content.decode()

@@ -30,7 +30,7 @@ from chat.protocol import Page
 from chat.refusals import ChatClosed, Refused
 from chat.visitor import Visit
 from operators import desk, queue
-from organizations import agents, definitions
+from organizations import agents, calling, definitions
 from organizations.models import ContextProvider, Provider, Tool, ToolRevision
 from tests.answering import answer
 from tests.conftest import House, client_of
@@ -886,6 +886,53 @@ def test_a_provider_that_fails_prevents_no_answer_and_is_left_alone_for_a_while(
         assert last(chat).content == "Still here."
         assert turn.facts == []
     assert len(server.asked) == 1
+
+
+def test_the_owner_sees_when_a_provider_failed_and_that_it_is_back(
+    acme: House, ask: Any, model: ScriptedModel, server: ToolServer
+) -> None:
+    type(acme.agent).unscoped.update(handoff_on=[], only_from_sources=False)
+    row = site(acme, f"{server.url}/missing", cache_seconds=0)
+    row.headers = "Authorization: Bearer very-secret-value"
+    row.save()
+    address = reverse("admin:organizations_contextprovider_change", args=[row.pk])
+
+    def shown() -> str:
+        page: str = client_of(acme.owner).get(address).content.decode()
+        assert "very-secret-value" not in page
+        return page[page.index("model-health") :] if "model-health" in page else ""
+
+    assert shown() == ""
+    model.enqueue("Still here.")
+    ask("Which colours are there in the shop?")
+    answer()
+    said = shown()
+    assert "Answers go on without its facts" in said
+    assert str(calling.SENTENCES["http_status"]) in said
+    assert "http_status" in said
+
+    # What it answers now was behind another address all the time: no form is told of it.
+    ContextProvider.unscoped.update(url=f"{server.url}/orders/7")
+    cache.clear()
+    model.enqueue("Blue.")
+    ask("Which colours are there today?")
+    answer()
+    assert "It has answered since" in shown()
+
+    # With other settings nothing is known against it.
+    filled = {
+        "name": row.name,
+        "is_active": "on",
+        "method": "GET",
+        "body": "null",
+        "max_kept": 4000,
+        "url": f"{server.url}/orders/8",
+        "cache_seconds": 0,
+        "timeout": 1,
+    }
+    saved = client_of(acme.owner).post(address, filled)
+    assert saved.status_code == 302
+    assert shown() == ""
 
 
 def test_a_provider_of_another_organization_or_agent_is_not_asked(

@@ -187,9 +187,17 @@ _DIGITS = {"rating": 2, "cost": 5, "length": 0, "first": 0}
 
 def _number(line: Line, value: float) -> str:
     """As numbers are written in the reader's language."""
-    if line.measure.name in ("helped", "handoff"):
-        return f"{_written(100 * value, 1)} %"
+    return f"{_plain(line, value)} %" if _is_share(line) else _plain(line, value)
+
+
+def _plain(line: Line, value: float) -> str:
+    if _is_share(line):
+        return _written(100 * value, 1)
     return _written(value, _DIGITS[line.measure.name])
+
+
+def _is_share(line: Line) -> bool:
+    return line.measure.name in ("helped", "handoff")
 
 
 def _written(value: float, digits: int) -> str:
@@ -197,7 +205,9 @@ def _written(value: float, digits: int) -> str:
 
 
 def _signed(line: Line, value: float) -> str:
-    return f"{'+' if value > 0 else ''}{_number(line, value)}".replace("-", "\u2212")
+    number = f"{'+' if value > 0 else ''}{_plain(line, value)}".replace("-", "\u2212")
+    # Of two shares the difference is told in points: "−40 %" could be two fifths less.
+    return gettext("%(number)s pp") % {"number": number} if _is_share(line) else number
 
 
 def _side(line: Line, side: experiments.Side) -> dict[str, Any]:

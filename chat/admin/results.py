@@ -24,6 +24,7 @@ from chat.models import ChatResult
 from knowledge import tables
 from organizations import schemas
 from organizations.admin import ReadOnlyAdmin
+from organizations.templatetags.money import money
 
 # One file; more are chosen by the filters.
 MOST_ROWS = 10_000
@@ -49,7 +50,7 @@ class ChatResultAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     *("dialogue", "kind", "version", "status", "trouble", "author"),
-                    *("model", "tokens", "cost", "created_at", "finished_at"),
+                    *("model", "tokens", "price", "created_at", "finished_at"),
                 ]
             },
         ),
@@ -75,6 +76,11 @@ class ChatResultAdmin(ReadOnlyAdmin):
     def tokens(self, result: ChatResult) -> str:
         """Of the prompts and of the answers."""
         return f"{result.prompt_tokens} + {result.completion_tokens}"
+
+    @admin.display(description=_("cost"))
+    def price(self, result: ChatResult) -> str:
+        """What all its requests cost, in the organization's currency."""
+        return money(result.cost, result.organization.currency)
 
     @admin.display(description=_("as JSON"))
     def as_json(self, result: ChatResult) -> SafeString:

@@ -16,8 +16,10 @@ from typing import Any
 
 import orjson
 from django.core.cache import cache
+from django.db.models.functions import Now
 
 from chat.context import MAX_LINES, MAX_VALUE, Fact, clean
+from chat.database import in_database
 from chat.models import Chat
 from organizations import calling
 from organizations.models import ContextProvider
@@ -124,6 +126,9 @@ async def _asked(asking: Asking) -> dict[str, str] | str:
     if known is not None:
         return known  # type: ignore[no-any-return]
     outcome = await calling.call(provider, asking.arguments)
+    # Written at failures, and at the first answer after them.
+    if outcome.code or provider.is_failing:
+        await in_database(_note, provider, outcome.code)
     if outcome.code:
         log.warning("context provider %s gave nothing: %s", provider.pk, outcome.code)
         cache.set(asking.place, FAILED, FAILED_SECONDS)
@@ -132,6 +137,15 @@ async def _asked(asking: Asking) -> dict[str, str] | str:
     if provider.cache_seconds:
         cache.set(asking.place, lines, provider.cache_seconds)
     return lines
+
+
+def _note(provider: ContextProvider, code: str) -> None:
+    """Keep for the owner how it went."""
+    row = ContextProvider.unscoped.filter(pk=provider.pk)
+    if code:
+        row.update(error=code[:60], failed_at=Now(), is_failing=True)
+    else:
+        row.update(is_failing=False)
 
 
 def lines_of(kept: str) -> dict[str, str]:

@@ -179,14 +179,18 @@ def _chats(experiment: Experiment) -> list[dict[str, Any]]:
 
 
 # One row a chat in which something was asked, for that is what was shared out; a visit's rating
-# counts for the chat it began with. What was asked after the end is not looked at.
+# counts for the chat it began with. What was asked after the end, of the assistant or of people, is
+# not looked at.
 CHATS = f"""
 SELECT {brief.IN_VARIANT} AS is_variant,
     CASE WHEN chat.id = (
         SELECT min(id) FROM chat_chat first WHERE first.session_id = session.id
     ) THEN session.satisfaction_rating END AS rating,
     said.helped,
-    EXISTS (SELECT FROM chat_handoff h WHERE h.chat_id = chat.id)::int AS handoff,
+    EXISTS (
+        SELECT FROM chat_handoff h WHERE h.chat_id = chat.id
+          AND (%(until)s::timestamptz IS NULL OR h.requested_at < %(until)s)
+    )::int AS handoff,
     answered.cost, said.length, answered.first
 FROM chat_chat chat
 JOIN chat_experiment experiment ON experiment.id = %(experiment)s

@@ -37,6 +37,14 @@ class ModerationAdmin(ScopedAdmin):
         shown: HttpResponse = super().changelist_view(request, extra_context)
         return shown
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """The form, which offers no second row."""
+        context["show_save_and_add_another"] = False
+        shown: HttpResponse = super().render_change_form(request, context, *args, **kwargs)
+        return shown
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Only the first; there is one each."""
         return bool(super().has_add_permission(request)) and not self.get_queryset(request).exists()

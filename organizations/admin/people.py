@@ -60,6 +60,16 @@ class OrganizationAdmin(CarefulAdmin):
         """Templates and settings name an organization by its short name, so that stays."""
         return ["slug", "used"] if access.member_of(request.user) else ["used"]
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Nobody knows at what rate money was spent, so another currency converts nothing."""
+        super().save_model(request, obj, form, change)
+        if change and "currency" in form.changed_data:
+            text = _(
+                "Nothing was converted: prices, limits and what was spent so far keep their "
+                "numbers and are shown in %(currency)s now. Enter the prices and limits anew."
+            )
+            messages.warning(request, text % {"currency": obj.currency})
+
 
 @admin.register(Member)
 class MemberAdmin(ScopedAdmin):

@@ -26,6 +26,7 @@ from organizations.forms.tools import ContextProviderForm, ToolForm, TryForm
 from organizations.models import Agent, ContextProvider, Tool, ToolRevision
 
 hides_secrets = method_decorator(sensitive_post_parameters())
+TROUBLE = (_("Trouble of late"), {"fields": ["trouble"]})
 
 
 class CallAdmin(ScopedAdmin):
@@ -164,7 +165,7 @@ class ContextProviderAdmin(CallAdmin):
     """Facts of other systems that agents are given with a question."""
 
     form = ContextProviderForm
-    list_display = ["name", "agent", "method", "url", "cache_seconds", "is_active"]
+    list_display = ["name", "agent", "method", "url", "cache_seconds", "is_active", "is_well"]
     list_filter = ["agent", "is_active"]
     list_select_related = ["agent"]
     search_fields = ["name", "url"]
@@ -173,4 +174,28 @@ class ContextProviderAdmin(CallAdmin):
         (None, {"fields": ["name", "agent", "words", "is_active"]}),
         (_("Request"), {"fields": ["method", "url", "body", "headers", "timeout"]}),
         (_("Answer"), {"fields": ["keep", "max_kept", "cache_seconds"]}),
+        TROUBLE,
     ]
+    readonly_fields = ["trouble"]
+
+    @admin.display(description=_("answers now"), boolean=True)
+    def is_well(self, provider: ContextProvider) -> bool:
+        """Whether nothing was wrong when it was asked last."""
+        return not provider.is_failing
+
+    @admin.display(description=_("last failure"))
+    def trouble(self, provider: ContextProvider) -> SafeString:
+        """When it gave nothing, and why."""
+        context = {"provider": provider, "sentence": calling.sentence(provider.error)}
+        return render_to_string("organizations/context_trouble.html", context)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A provider that is not there yet has had no trouble."""
+        shown = super().get_fieldsets(request, obj)
+        return shown if obj else [one for one in shown if one is not TROUBLE]
+
+    def store(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """With other settings it has not failed yet."""
+        if form.changed_data:
+            obj.error, obj.failed_at, obj.is_failing = "", None, False
+        super().store(request, obj, form, change)

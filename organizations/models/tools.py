@@ -303,6 +303,13 @@ class ContextProvider(HTTPCall):
         validators=[MinValueValidator(0.1), MaxValueValidator(3)],
         help_text=_("The visitor waits for it; after that the answer goes on without."),
     )
+    # Its last failure, by its code; `chat.answering.provided` writes it.
+    error = models.CharField(
+        _("last error"), max_length=60, blank=True, default="", db_default="", editable=False
+    )
+    failed_at = models.DateTimeField(_("failed"), null=True, blank=True, editable=False)
+    # Whether it has not answered since.
+    is_failing = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("context provider")
