@@ -120,7 +120,8 @@ class DocumentForm(forms.ModelForm):  # type: ignore[type-arg]
             return
         self.fields["file"].help_text = _(
             "PDF, DOCX, TXT, MD, HTML, or a CSV with the columns question and answer; up to "
-            "%(size)s MB. A new file takes the old one's place once it is indexed."
+            "%(size)s MB. A new file takes the old one's place once it is indexed; if it cannot be "
+            "read, neither of them is found."
         ) % {"size": settings.DOCUMENT_MAX_BYTES // (1024 * 1024)}
 
     def clean_file(self) -> Any:
