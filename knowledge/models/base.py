@@ -22,7 +22,7 @@ class Category(OrganizationOwned):
         blank=True,
         related_name="children",
         verbose_name=_("inside"),
-        help_text=_("Empty: a shelf of its own. Shelves stand at most one inside another."),
+        help_text=_("Empty: it stands in none. Categories stand at most one inside another."),
     )
     position = models.PositiveIntegerField(_("place"), default=0, editable=False)
     agents = models.ManyToManyField(
