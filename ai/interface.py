@@ -73,7 +73,7 @@ class Delta(NamedTuple):
     `uses` come whole, in one piece, once the model has said all that it wants called. `cut` is the
     code of why the provider ended the answer before the model did.
 
-    A tuple, for there is one a token: a frozen dataclass takes four times as long to make.
+    A tuple, for there is one a token: a frozen dataclass takes twice as long to make.
     """
 
     text: str = ""

@@ -1,7 +1,7 @@
 """The worker's way to the sockets: one connection a process that publishes pieces of answers.
 
 A group_send of the channel layer waits for Redis each time; here everything that came up in one
-turn of the loop goes out in one write, in the layer's own format, and nobody waits for the replies.
+millisecond goes out in one write, in the layer's own format, and nobody waits for the replies.
 They are read all the same: they tell that Redis keeps up.
 """
 
@@ -30,8 +30,8 @@ RETRY_SECONDS = 0.5
 READ_BYTES = 64 * 1024
 # A server that owes replies and gives none for so long is given up.
 SILENCE_SECONDS = 10.0
-# Who writes more often spends most of a token's time on calls of the system: one to write it, one
-# to read its reply.
+# Each writing takes two calls of the system, one of them for the reply; the pieces of so many
+# seconds share them.
 PACE_SECONDS = 0.001
 # In Redis' protocol, for a channel of ASCII and a payload.
 PUBLISH = b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
@@ -53,7 +53,7 @@ class DeltaPipe:
         self._task = asyncio.ensure_future(self._stay_connected())
 
     def put(self, pairs: Iterable[tuple[str, bytes]]) -> None:
-        """Queue pairs; they leave with whatever else comes up in this turn of the loop."""
+        """Queue pairs; they leave at once, or with what comes up in a millisecond."""
         self._waiting.extend(pairs)
         if not self._is_scheduled:
             self._is_scheduled = True
