@@ -17,4 +17,7 @@ def language_name(code: str) -> str:
 
 def storable(text: str) -> str:
     """A model's words without what neither PostgreSQL nor JSON can carry."""
+    if text.isprintable():
+        # Most words of an answer.
+        return text
     return text.replace("\0", "").encode("utf-8", "ignore").decode()

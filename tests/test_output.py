@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ai.texts import storable
 from chat.answering import material, output, prompts, recitals
 from chat.answering.output import Addresses, Allowed, Chain, Filter, Words
 from tests.injections import DRESSES
@@ -356,3 +358,14 @@ def test_a_hostile_text_is_let_through(text: str) -> None:
 def test_short_way_of_folding_folds_as_the_long_one(token: str) -> None:
     for fold in (recitals._letters, recitals._signs):
         assert recitals._folded(token, fold) == recitals._folded_with_care(token, fold)
+
+
+def test_nothing_that_steers_or_cannot_be_stored_is_printable() -> None:
+    signs = [chr(number) for number in range(sys.maxunicode + 1)]
+    taken = [sign for sign in signs if output._STEERING.search(sign)]
+    assert "\u202e" in taken
+    assert not any(map(str.isprintable, taken))
+    assert [sign for sign in signs if not storable(sign)] == [
+        "\0",
+        *map(chr, range(0xD800, 0xE000)),
+    ]

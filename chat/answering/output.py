@@ -60,7 +60,8 @@ class Chain:
 
     def feed(self, text: str) -> str:
         """Through each in turn."""
-        text = _STEERING.sub("", text)
+        if not text.isprintable():
+            text = _STEERING.sub("", text)
         for one in self._filters:
             text = one.feed(text)
         return text
