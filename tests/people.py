@@ -101,10 +101,15 @@ class Person:
             if self.deaf_for and frame["type"] in PUBLISHED:
                 self.deaf_for -= 1
                 continue
-            before = self.state["needs"]
+            before = self.state
             self.fold(frame)
             needs = self.state["needs"]
-            if needs and needs is not before:
+            # Of an answer whose beginning was lost and is not saved yet the server has nothing. The
+            # clients ask again when they may, and it is saved by then; here it may never be.
+            is_in_vain = frame["type"] in RESTORED and all(
+                self.state[key] == before[key] for key in ("chatId", "lastSeq")
+            )
+            if needs and needs is not before["needs"] and not is_in_vain:
                 await self.send(**self.question(needs["after_seq"]))
 
     async def settle(self) -> None:
@@ -142,6 +147,8 @@ def with_text(text: str) -> Callable[[Frame], bool]:
     return lambda frame: text in json.dumps(frame)
 
 
+# The answers to what was asked.
+RESTORED = {"chat_restored", "watching"}
 # What may be lost on the way from Redis; everything else is an answer of the socket itself.
 PUBLISHED = {
     *("message", "ai_typing", "ai_delta", "ai_response", "support_pending", "support_joined"),
