@@ -60,7 +60,7 @@ class ImportAdmin(ScopedAdmin):
     ]
     list_filter = ["status"]
     list_select_related = ["author__user"]
-    search_fields = ["file", "report__name"]
+    search_fields = ["file", "name"]
     ordering = ["-pk"]
     fields = ["file"]
     add_form_template = "admin/knowledge_import_add.html"

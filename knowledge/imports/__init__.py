@@ -40,7 +40,7 @@ def submit(batch: Import) -> Import:
     if batch.file.size > MAX_BYTES:
         sentence = file_sentence("file_too_large", {"megabytes": MAX_BYTES // 1024 // 1024})
         raise ValidationError({"file": sentence}, code="file_too_large")
-    batch.report = {"name": str(batch)}
+    batch.name = str(batch)[:255]
     with transaction.atomic():
         batch.save()
         transaction.on_commit(lambda: send(batch))
@@ -71,9 +71,7 @@ def cancel(batch: Import) -> bool:
         cancelled = (
             Import.objects.of(batch.organization)
             .filter(pk=batch.pk, status__in=[Status.CHECKING, Status.CHECKED])
-            .update(
-                status=Status.CANCELLED, finished_at=timezone.now(), report={"name": str(batch)}
-            )
+            .update(status=Status.CANCELLED, finished_at=timezone.now(), report={})
         )
         if cancelled:
             batch.rows.all().delete()

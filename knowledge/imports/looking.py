@@ -61,11 +61,7 @@ def check(import_id: int) -> None:
     except BadFile as error:
         fail(import_id, error.code, **error.params)
     else:
-        report = {
-            "name": str(batch),
-            "ignored": table.ignored,
-            "categories": look.shelves.new[:MAX_NAMED],
-        }
+        report = {"ignored": table.ignored, "categories": look.shelves.new[:MAX_NAMED]}
         Import.unscoped.filter(pk=batch.pk, status=Import.Status.CHECKING).update(
             status=Import.Status.CHECKED, report=report, updated_at=timezone.now()
         )
@@ -73,14 +69,12 @@ def check(import_id: int) -> None:
 
 def fail(import_id: int, code: str, **params: Any) -> None:
     """Record why a file cannot be brought in."""
-    checking = Import.unscoped.filter(pk=import_id, status=Import.Status.CHECKING)
-    for batch in checking:
-        checking.update(
-            status=Import.Status.FAILED,
-            error=code,
-            report={"name": str(batch), "params": params},
-            finished_at=timezone.now(),
-        )
+    Import.unscoped.filter(pk=import_id, status=Import.Status.CHECKING).update(
+        status=Import.Status.FAILED,
+        error=code,
+        report={"params": params},
+        finished_at=timezone.now(),
+    )
 
 
 def _count(table: Table) -> int:

@@ -59,6 +59,8 @@ class Import(OrganizationOwned):
         upload_to="imports/%Y/%m/",
         validators=[FileExtensionValidator(["csv", "tsv", "txt", "xlsx", "json"])],
     )
+    # Its owner's name of it: the storage changes a name that it has already. Empty in old rows.
+    name = models.CharField(max_length=255, db_default="", default="", editable=False)
     status = models.CharField(
         _("state"), max_length=9, choices=Status, default=Status.CHECKING, editable=False
     )
@@ -72,8 +74,7 @@ class Import(OrganizationOwned):
     wrong_count = models.PositiveIntegerField(_("wrong"), default=0, editable=False)
     # Right when they were checked, but not any more when they were brought in.
     left_count = models.PositiveIntegerField(_("left out"), default=0, editable=False)
-    # What is to be said of the file as a whole: its own name, columns that are not read, new
-    # categories.
+    # What is to be said of the file as a whole: columns that are not read, new categories.
     report = models.JSONField(default=dict, editable=False)
     author = models.ForeignKey(
         Member, models.SET_NULL, null=True, verbose_name=_("author"), related_name="+"
@@ -87,8 +88,7 @@ class Import(OrganizationOwned):
         verbose_name_plural = _("imports")
 
     def __str__(self) -> str:
-        # The storage makes its name another one where there is such a file already.
-        return self.report.get("name") or (self.file.name or "").rsplit("/", 1)[-1]
+        return self.name or (self.file.name or "").rsplit("/", 1)[-1]
 
     @property
     def is_under_way(self) -> bool:
