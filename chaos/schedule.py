@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-# Of 15 kills each part gets two, PostgreSQL one: its restart holds up all others.
+# Of 16 kills each part gets two; PostgreSQL, whose restart holds up all others, and the worker that
+# nobody waits for get one.
 BAG = ("web1", "web2", "reply1", "reply2", "dispatcher1", "dispatcher2", "redis") * 2 + (
     "postgres",
+    "indexing",
 )
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.3, 8.0
 SHORTEST_ABSENCE, LONGEST_ABSENCE = 0.2, 2.0

@@ -29,8 +29,8 @@ SERVERS = {"postgres": services.start_postgres, "redis": services.start_redis}
 
 
 def parts(var: Path, ports: list[int]) -> list[Process]:
-    """Two of everything that a killed one must be replaced by."""
-    reply, _indexing, dispatcher = processes.workers(var)
+    """Two of everything that a killed one must be replaced by; what is indexed can wait for one."""
+    reply, indexing, dispatcher = processes.workers(var)
     # Only the first has the clock.
     clock = reply.arguments.index("-B")
     without_clock = reply.arguments[:clock] + reply.arguments[clock + 3 :]
@@ -41,6 +41,7 @@ def parts(var: Path, ports: list[int]) -> list[Process]:
         Process("reply2", _named(without_clock, "reply2")),
         Process("dispatcher1", dispatcher.arguments),
         Process("dispatcher2", dispatcher.arguments),
+        indexing,
     ]
 
 
