@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing, closing, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import closing, suppress
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,7 +21,7 @@ from openai import (
     DefaultAioHttpClient,
 )
 
-# The SDK has no public name for it, and tests/test_ai_models.py sees whether it stays there.
+# As in outgoing/streaming.py.
 from openai._vendor.httpx_aiohttp.transport import AiohttpTransport
 
 import outgoing
@@ -119,22 +119,36 @@ class OpenAIModel(ChatModel):
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Delta, None]:
         """The answer's pieces as they come, then its usage where the provider tells it."""
         client = client_for(self._connection)
-        body = self._body(request, client)
-        try:
-            async for delta in self._pieces(client, body):
-                yield delta
-        except BadRequestError as error:
-            dialect = _refused_option(error, body)
-            if dialect is None:
-                raise _translated(error) from error
-            client.refused.add(dialect)
-            try:
-                async for delta in self._pieces(client, self._body(request, client)):
+        async with await self._asked(client, request) as stream:
+            # None where nothing can be used: those streams are not looked through for it.
+            parts = UseParts() if _offers_tools(request, client) else None
+            lines = Lines(parts)
+            # In one generator, as every word goes through all there are.
+            with closing(Chunks(_reader(stream.response), client.silence)) as chunks:
+                while not lines.is_done and (chunk := await chunks.read()):
+                    if delta := lines.feed(chunk):
+                        chunks.spoke()
+                        yield delta
+                if lines.is_done:
+                    await chunks.read_out()
+                elif delta := lines.end():
                     yield delta
-            except APIError as again:
-                raise _translated(again) from again
-            except outgoing.Refused as refused:
-                raise trouble.of_connection(refused) from None
+            lines.check()
+            if parts:
+                yield Delta(uses=parts.whole(), model=self.name)
+
+    async def _asked(self, client: Client, request: ChatRequest) -> AsyncStream[object]:
+        """The provider's answer, as yet unread; asked again without an option that it refuses."""
+        try:
+            body = self._body(request, client)
+            try:
+                return await _posted(client, body)
+            except BadRequestError as error:
+                option = _refused_option(error, body)
+                if option is None:
+                    raise
+                client.refused.add(option)
+            return await _posted(client, self._body(request, client))
         except APIError as error:
             raise _translated(error) from error
         except outgoing.Refused as refused:
@@ -161,54 +175,41 @@ class OpenAIModel(ChatModel):
             body["response_format"] = {"type": "json_schema", "json_schema": shape}
         if "stream_options" not in client.refused:
             body["stream_options"] = {"include_usage": True}
-        if request.tools and "tools" not in client.refused:
+        if _offers_tools(request, client):
             body |= tool_options(request)
         return body
 
-    async def _pieces(self, client: Client, body: dict[str, Any]) -> AsyncGenerator[Delta, None]:
-        # Not `chat.completions.create`, whose checks of the body take longer than the request.
-        async with await client.sdk.post(
-            "/chat/completions",
-            body=body,
-            cast_to=object,
-            stream=True,
-            stream_cls=AsyncStream[object],
-        ) as stream:
-            # Not the SDK's own lines: each would come through two generators more. What arrived
-            # together is parsed together and goes on as one piece.
-            response = stream.response
-            is_packed = "content-encoding" in response.headers
-            whole: Any = response.aiter_bytes() if is_packed else response.stream
-            # None where nothing can be used: those streams are not looked through for it.
-            parts = UseParts() if "tools" in body else None
-            with closing(Chunks(aiter(whole), client.silence)) as chunks:
-                async with aclosing(_deltas(chunks, parts)) as deltas:
-                    async for delta in deltas:
-                        yield delta
-            if parts:
-                yield Delta(uses=parts.whole(), model=self.name)
+
+def _offers_tools(request: ChatRequest, client: Client) -> bool:
+    return bool(request.tools) and "tools" not in client.refused
 
 
-async def _deltas(chunks: Chunks, parts: UseParts | None = None) -> AsyncGenerator[Delta, None]:
-    """Chunks as pieces of an answer, until the provider says that it is whole."""
-    finished, rest = False, b""
-    while (chunk := await chunks.read()) is not None:
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > MAX_LINE:
-            raise AIError("The model's line has no end.", code="ai_broken", retryable=True)
-        delta, ended, is_done = _taken(lines, parts)
-        finished = finished or ended
-        if delta:
-            chunks.spoke()
-            yield delta
-        if is_done:
-            await chunks.read_out()
-            return
-    delta, ended, _is_done = _taken([rest], parts)
-    if delta:
-        yield delta
-    if not finished and not ended:
-        raise AIError("The model's answer broke off.", code="ai_broken", retryable=True)
+async def _posted(client: Client, body: dict[str, Any]) -> AsyncStream[object]:
+    # Not `chat.completions.create`, whose checks of the body take longer than the request.
+    return await client.sdk.post(
+        "/chat/completions", body=body, cast_to=object, stream=True, stream_cls=AsyncStream[object]
+    )
+
+
+def _reader(response: httpx2.Response) -> Callable[[], Awaitable[bytes]]:
+    """Reads what has arrived of a body, unpacked; nothing: the body has ended.
+
+    Not the SDK's own lines: each would come through two generators more. What arrived together is
+    parsed together and goes on as one piece.
+    """
+    if "content-encoding" in response.headers:
+        chunks = response.aiter_bytes()
+    else:
+        direct = streaming.reader(response)
+        if direct is not None:
+            return direct
+        stream: Any = response.stream
+        chunks = aiter(stream)
+    return lambda: anext(chunks, b"")
+
+
+def _broken_off() -> AIError:
+    return AIError("The model's answer broke off.", code="ai_broken", retryable=True)
 
 
 class Chunks:
@@ -218,37 +219,33 @@ class Chunks:
     parsing what was read, and the transport's own cannot tell the first chunk from the others.
     """
 
-    def __init__(self, chunks: AsyncIterator[bytes], silence: float) -> None:
-        self._chunks, self._silence = chunks, silence
+    def __init__(self, read: Callable[[], Awaitable[bytes]], silence: float) -> None:
+        self._read, self._silence = read, silence
         self._loop = asyncio.get_running_loop()
         self._reader: asyncio.Task[Any] | None = None
         self._since = self._waited = 0.0
         self._has_spoken = self._is_silent = False
         self._timer = self._loop.call_later(silence, self._look)
 
-    async def read(self) -> bytes | None:
-        """The next chunk, or None at the end."""
+    async def read(self) -> bytes:
+        """The next chunk; nothing at the end."""
         reader = self._reader = asyncio.current_task()
         self._since = self._loop.time()
         if not self._has_spoken:
             self._waited = 0.0
         try:
-            return await anext(self._chunks)
-        except StopAsyncIteration:
-            return None
+            return await self._read()
         except asyncio.CancelledError:
             # Whoever else cancelled the reader has the word.
             if not self._is_silent or reader is None or reader.uncancel():
                 raise
             raise AIError("The model fell silent.", code="ai_timeout", retryable=True) from None
-        except httpx2.TimeoutException as error:
+        except (httpx2.TimeoutException, TimeoutError) as error:
             # The transport has waited long enough itself.
             raise AIError("The model fell silent.", code="ai_timeout", retryable=True) from error
         except Exception as error:
             # The transport's own errors: the connection broke in the middle.
-            raise AIError(
-                "The model's answer broke off.", code="ai_broken", retryable=True
-            ) from error
+            raise _broken_off() from error
         finally:
             self._reader = None
             self._waited += self._loop.time() - self._since
@@ -262,9 +259,10 @@ class Chunks:
 
     async def read_out(self) -> None:
         """Read to the end, which leaves the connection to the next answer."""
-        with suppress(TimeoutError, httpx2.HTTPError):
+        # Whatever is wrong with it: nothing is missing of the answer.
+        with suppress(TimeoutError, AIError):
             async with asyncio.timeout(END_SECONDS):
-                async for _chunk in self._chunks:
+                while await self.read():
                     pass
 
     def close(self) -> None:
@@ -282,24 +280,49 @@ class Chunks:
         self._timer = self._loop.call_later(left, self._look)
 
 
-def _taken(lines: list[bytes], parts: UseParts | None = None) -> tuple[Delta | None, bool, bool]:
-    """Lines as one delta, whether the answer is finished with them, and whether the stream is."""
-    found, finished, is_done = [], False, False
-    for line in lines:
-        if not line.startswith(b"data:"):
-            continue
-        data = line[5:].strip()
-        if data == b"[DONE]":
-            is_done = True
-            break
-        try:
-            delta, ended = _parse(data, parts)
-        except (AttributeError, KeyError, TypeError, IndexError):
-            raise AIError("The model sent odd JSON.", code="ai_broken", retryable=True) from None
-        finished = finished or ended
-        if delta:
-            found.append(delta)
-    return _joined(found), finished, is_done
+class Lines:
+    """The lines of a stream, read as pieces of an answer; `is_done`: it has said that it ends."""
+
+    def __init__(self, parts: UseParts | None = None) -> None:
+        self._parts = parts
+        self._rest = b""
+        self._is_finished = self.is_done = False
+
+    def feed(self, chunk: bytes) -> Delta | None:
+        """Take more of the stream; what was said in its whole lines, as one piece."""
+        *lines, self._rest = (self._rest + chunk if self._rest else chunk).split(b"\n")
+        if len(self._rest) > MAX_LINE:
+            raise AIError("The model's line has no end.", code="ai_broken", retryable=True)
+        return self._taken(lines)
+
+    def end(self) -> Delta | None:
+        """There is no more: what its last line says."""
+        return self._taken([self._rest])
+
+    def check(self) -> None:
+        """Raise AIError for a stream that ended before the answer did."""
+        if not self.is_done and not self._is_finished:
+            raise _broken_off()
+
+    def _taken(self, lines: list[bytes]) -> Delta | None:
+        found = []
+        for line in lines:
+            if not line.startswith(b"data:"):
+                continue
+            data = line[5:].strip()
+            if data == b"[DONE]":
+                self.is_done = True
+                break
+            try:
+                delta, is_finished = _parse(data, self._parts)
+            except (AttributeError, KeyError, TypeError, IndexError):
+                raise AIError(
+                    "The model sent odd JSON.", code="ai_broken", retryable=True
+                ) from None
+            self._is_finished = self._is_finished or is_finished
+            if delta:
+                found.append(delta)
+        return _joined(found)
 
 
 def _joined(found: list[Delta]) -> Delta | None:

@@ -6,6 +6,7 @@ It is not among the names of the package: only the workers that ask models load 
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Any
 
@@ -13,11 +14,15 @@ import httpx2
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+# The SDK has no public name for it, and tests/test_ai_models.py sees whether it stays there.
+from openai._vendor.httpx_aiohttp.transport import AiohttpResponseStream
+
 from outgoing import addresses
 from outgoing.transport import (
     KEPT_SECONDS,
     MOST_CONNECTIONS,
     MOST_TRIES,
+    AsyncMetered,
     bounded,
     resolved_in_time,
     tls,
@@ -86,3 +91,27 @@ class Guarded(httpx2.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def reader(response: httpx2.Response) -> Callable[[], Awaitable[bytes]] | None:
+    """Reads what has arrived of a response's body, straight from aiohttp; nothing: it has ended.
+
+    Four generators and a timer lie between the two, which all cost with each word. Whoever reads
+    so must bound how long they wait. None: the response came another way, or is to be unpacked.
+    """
+    stream: Any = response.stream
+    meter = None
+    while not isinstance(stream, AiohttpResponseStream):
+        if isinstance(stream, AsyncMetered):
+            meter = stream.meter
+        # What httpx and the meter wrap.
+        stream = getattr(stream, "_stream", None)
+        if stream is None:
+            return None
+    answer = stream._aiohttp_response
+    if answer.connection is not None and answer.connection.protocol is not None:
+        # Its timer is made anew by every read; this stops the one that runs.
+        answer.connection.protocol.read_timeout = None
+        answer.connection.protocol.start_timeout()
+    read: Callable[[], Awaitable[bytes]] = answer.content.readany
+    return read if meter is None else meter.around(read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import zlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from ssl import SSLContext
@@ -206,6 +206,18 @@ class Meter:
             yield plain
             data = self._unpacker.unconsumed_tail
 
+    def around(self, read: Callable[[], Awaitable[bytes]]) -> Callable[[], Awaitable[bytes]]:
+        """Reads the plain bytes of what `read` gives; nothing: there are no more."""
+
+        async def metered() -> bytes:
+            while data := await read():
+                if plain := b"".join(self.feed(data)):
+                    return plain
+            self.finish()
+            return b""
+
+        return metered
+
     def finish(self) -> None:
         """Refuse an archive without an end."""
         if self._unpacker is not None and self._received and not self._unpacker.eof:
@@ -231,13 +243,13 @@ class AsyncMetered(httpx2.AsyncByteStream):
     """The same for an event loop."""
 
     def __init__(self, stream: httpx2.AsyncByteStream, meter: Meter) -> None:
-        self._stream, self._meter = stream, meter
+        self._stream, self.meter = stream, meter
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for data in self._stream:
-            for plain in self._meter.feed(data):
+            for plain in self.meter.feed(data):
                 yield plain
-        self._meter.finish()
+        self.meter.finish()
 
     async def aclose(self) -> None:
         await self._stream.aclose()

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
+from openai import AsyncStream
 from pytest_django import Settings
 
 import ai
@@ -28,7 +29,7 @@ from ai.interface import (
     ToolUse,
 )
 from ai.knowledge_only import KnowledgeModel
-from ai.openai_compatible import OpenAIModel, close_clients
+from ai.openai_compatible import OpenAIModel, client_for, close_clients
 from ai.openai_embedder import OpenAIEmbedder
 from ai.scripted import ScriptedModel
 from outgoing import Refused, streaming
@@ -223,6 +224,40 @@ def test_guarded_models_share_a_connection(server: OpenAIServer, settings: Setti
 
     asyncio.run(listen())
     assert len(server.peers) == 1
+
+
+@pytest.mark.parametrize("is_guarded", [False, True])
+def test_stream_is_read_straight_from_the_network(
+    server: OpenAIServer, settings: Settings, is_guarded: bool
+) -> None:
+    """Nothing would look wrong if the libraries had moved what it is read from, but slow."""
+    settings.OUTGOING_ALLOWED = [f"127.0.0.1:{server.port}"]
+    connection = Connection(base_url=server.base_url, is_guarded=is_guarded)
+
+    async def listen() -> None:
+        messages = [{"role": "user", "content": "How do I pay?"}]
+        body = {"model": "fake", "stream": True, "messages": messages}
+        async with await client_for(connection).sdk.post(
+            "/chat/completions",
+            body=body,
+            cast_to=object,
+            stream=True,
+            stream_cls=AsyncStream[object],
+        ) as stream:
+            read, chunks = streaming.reader(stream.response), []
+            assert read
+            while chunk := await read():
+                chunks.append(chunk)
+            assert b"".join(chunks).endswith(b"data: [DONE]\n\n")
+        await close_clients()
+
+    asyncio.run(listen())
+
+
+def test_silence_alone_ends_a_stream_that_has_begun(server: OpenAIServer) -> None:
+    # The first word comes after what the beginning of the answer may take.
+    patient = model(server, "fake-2500-100-3", silence=20.0, timeout=1.5)
+    assert len(text(hear(patient)).split()) == 3
 
 
 def test_workers_are_warm_where_only_owners_have_providers(settings: Settings) -> None:

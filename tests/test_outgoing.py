@@ -17,9 +17,10 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 from openai import AsyncOpenAI, OpenAI
+from openai._vendor.httpx_aiohttp.transport import AiohttpTransport
 
 import outgoing
-from outgoing import Limits, Refused, addresses, refusals, transport
+from outgoing import Limits, Refused, addresses, refusals, streaming, transport
 from tests.hostile_site import HostileSite, Resolver, certificate
 from tests.openai_server import OpenAIServer
 
@@ -448,6 +449,39 @@ def test_client_for_an_sdk_follows_no_redirect(world: World) -> None:
         answer = client.get(f"{world.site.address}/to?http://127.0.0.1:{world.trap.port}/")
     assert answer.status_code == 302
     assert world.trap.connections == 0
+
+
+def _straight(url: str) -> bytes:
+    """A body, read as models' words are."""
+
+    async def read() -> bytes:
+        inner = AiohttpTransport(client=streaming.session)
+        guarded = streaming.Guarded(inner, 1_000_000)
+        async with (
+            httpx2.AsyncClient(transport=guarded, timeout=5) as client,
+            client.stream("GET", url) as response,
+        ):
+            read = streaming.reader(response)
+            assert read
+            chunks = []
+            while chunk := await read():
+                chunks.append(chunk)
+            return b"".join(chunks)
+
+    return asyncio.run(read())
+
+
+def test_what_is_read_straight_is_unpacked_and_bounded_alike(world: World) -> None:
+    assert _straight(f"{world.site.address}/packed") == b"<p>Hello</p>"
+    for path, code in (
+        ("bomb", "bomb"),
+        ("endless", "too_large"),
+        ("half-gzip", "broken"),
+        ("not-gzip", "encoding"),
+    ):
+        with pytest.raises(Refused) as refused:
+            _straight(f"{world.site.address}/{path}")
+        assert refused.value.code == code
 
 
 def test_sdk_of_models_speaks_through_it(settings: Any) -> None:
