@@ -162,6 +162,10 @@ def _last_words(field: str) -> Subquery:
     )
 
 
+# More than this of a long answer need not be read for a line in a list.
+GLIMPSE = 500
+
+
 def with_last_words(chats: QuerySet[Chat]) -> QuerySet[Any]:
     """Chats with `last_text` and `last_role`, read in the same query."""
     return chats.annotate(last_text=_last_words("content"), last_role=_last_words("role"))
@@ -177,10 +181,6 @@ def glimpse(role: str, text: str) -> str:
 def _last_text(chat: Any) -> str:
     """The last words of a chat from `with_last_words`."""
     return glimpse(getattr(chat, "last_role", None) or "", getattr(chat, "last_text", None) or "")
-
-
-# More than this of a long answer need not be read for a line in a list.
-GLIMPSE = 500
 
 
 def chat_summary(chat: Chat) -> ChatSummary:
