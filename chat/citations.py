@@ -49,6 +49,12 @@ class Checker:
     def feed(self, text: str) -> str:
         """What of the answer can be shown after one more piece of it."""
         said = self._held + text
+        if "[" not in said and "【" not in said:
+            # By far the most pieces: only the spaces at its end may come to stand before a number.
+            ready = max(len(said.rstrip(" \t")), len(said) - 3)
+            self._held, said = said[ready:], said[:ready]
+            self._marks += said.count("`")
+            return self._let_out(said) if self.must_cite else said
         ready = len(said) - _held_back(said)
         self._held = said[ready:]
         return self._let_out(self._checked(said[:ready]))

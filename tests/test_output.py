@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ai.texts import storable
 from chat.answering import material, output, prompts, recitals
 from chat.answering.output import Addresses, Allowed, Chain, Filter, Words
+from chat.answering.recitals import Group, Recital
 from tests.injections import DRESSES
 
 ALLOWED = Allowed.by(
@@ -332,6 +333,15 @@ def test_any_cut_of_any_text_gives_the_same(text: str, data: st.DataObject) -> N
     assert said + one.finish() == whole(both, text)
 
 
+@given(st.lists(st.sampled_from([*PIECES, "word ", "слово\n", "[x]: ", "\n"]), max_size=40))
+@example(["word ", "[x]: "])
+def test_words_one_by_one_give_the_same(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    one = both()
+    said = [one.feed(piece) for piece in re.findall(r"\S+\s|\s+|\S+", text)]
+    assert "".join([*said, one.finish()]) == whole(both, text)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -356,8 +366,58 @@ def test_a_hostile_text_is_let_through(text: str) -> None:
 @example("don’t")
 @example("snake_case")
 def test_short_way_of_folding_folds_as_the_long_one(token: str) -> None:
+    short = recitals._of_one_word(token)
     for fold in (recitals._letters, recitals._signs):
-        assert recitals._folded(token, fold) == recitals._folded_with_care(token, fold)
+        assert short in (None, recitals._folded(token, fold))
+
+
+class Careful(recitals._Follower):
+    """Looks at each letter of each token."""
+
+    def take(self, token: recitals.Token, number: int) -> int | None:
+        return self._step_by_step(token.signs if self._has_digits else token.letters, number)
+
+
+# Letters of which none looks like another.
+SECRET = "abcdefghijkm"
+SLICES = st.tuples(st.integers(0, 11), st.integers(1, 12)).map(lambda at: SECRET[at[0] : sum(at)])
+GROUPS = [
+    Group((Recital(SECRET, 8), Recital("kmabcdefx", 9)), 3),
+    Group((Recital(SECRET, 6, is_whole=True),), 6),
+    Group((Recital("cdef", 4), Recital("ab12", 4, is_whole=True)), 4, has_digits=True),
+]
+
+
+@given(
+    st.sampled_from(GROUPS),
+    st.lists(st.one_of(SLICES, st.sampled_from(["x", "12", ",", "-"])), max_size=12).map("".join),
+    st.lists(st.integers(0, 9), min_size=1),
+)
+def test_short_way_of_following_follows_as_the_long_one(
+    group: Group, text: str, sizes: list[int]
+) -> None:
+    short, long = recitals._Follower(group), Careful(group)
+    at = 0
+    for number, size in enumerate([*sizes * 3, len(text)]):
+        token = recitals.Token.of(text[at : at + size])
+        at += size
+        assert short.take(token, number) == long.take(token, number)
+        assert short.waits_from == long.waits_from
+
+
+def secretive() -> Filter:
+    return Words(("alpha",), (), (Recital(SECRET, 8), Recital("cdef12", 6, is_whole=True)))
+
+
+@given(st.lists(st.one_of(SLICES, st.sampled_from([" ", " ", "  ", "\n", "x ", "12", "alpha "]))))
+@example(["abcdefgh", " ", " ", "ijkm", " x"])
+@example(["x ", "abcd ", "efgh ", "y ", "abcd ", "z "])
+def test_a_recital_is_dropped_alike_however_it_is_cut(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    for parts in (list(text), pieces, re.findall(r"\S+\s|\s|\S+", text)):
+        one = secretive()
+        said = [one.feed(part) for part in parts]
+        assert "".join([*said, one.finish()]) == whole(secretive, text)
 
 
 def test_nothing_that_steers_or_cannot_be_stored_is_printable() -> None:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from chat import moderation
 from chat.answering import recitals
-from chat.answering.recitals import Group, Reader, Recital
+from chat.answering.recitals import Group, Reader, Recital, Token
 
 # What is shown instead of what was taken out.
 GAP = "…"
@@ -173,6 +173,10 @@ class Addresses:
 
     def feed(self, text: str) -> str:
         """Take more of the text; give what is decided."""
+        if not self._tail and _EASY.fullmatch(text):
+            # By far the most pieces.
+            self._pass(text)
+            return text
         self._tail += text
         return self._take(is_all=False)
 
@@ -191,11 +195,15 @@ class Addresses:
                 break
             end, shown = part
             said.append(shown)
-            behind = text[at:end].rpartition("\n")
-            self._begins_line = (bool(behind[1]) or self._begins_line) and not behind[2].strip()
+            self._pass(text[at:end])
             at = end
         self._tail = text[at:]
         return "".join(said)
+
+    def _pass(self, part: str) -> None:
+        if self._begins_line or "\n" in part:
+            behind = part.rpartition("\n")
+            self._begins_line = not behind[2].strip()
 
     def _part(self, text: str, at: int, is_all: bool) -> tuple[int, str] | None:
         """The end of the part that begins here and what is shown of it; None: not decided yet."""
@@ -303,8 +311,32 @@ def _host(address: str) -> str:
 _TOKEN = re.compile(r"\s+|\S+")
 
 
-# Most words are said again and again.
-_masked = lru_cache(maxsize=20_000)(moderation.mask)
+# So many words are known at a time.
+MOST_WORDS = 4096
+_WORD = re.compile(r"\S+\s")
+
+
+class _Known(dict[str, tuple[Token, str]]):
+    """Words with the space behind them: each as it is compared, and as it may be shown.
+
+    Most are said again and again. The oldest is not looked for, all are forgotten at once: hundreds
+    of answers take turns word by word, so what counts is how little memory a known word touches.
+    """
+
+    def __init__(self, listed: tuple[str, ...]) -> None:
+        super().__init__()
+        self._listed = listed
+
+    def learned(self, said: str) -> tuple[Token, str]:
+        """Look at a new word."""
+        if len(self) >= MOST_WORDS:
+            self.clear()
+        known = self[said] = Token.of(said[:-1]), moderation.mask(said, self._listed)
+        return known
+
+
+# Most owners list no words.
+_known = lru_cache(maxsize=64)(_Known)
 
 
 @dataclass
@@ -325,7 +357,7 @@ class Words:
         forbidden: Sequence[tuple[Recital, ...]] = (),
         codes: tuple[Recital, ...] = (),
     ) -> None:
-        self._listed = tuple(name for name in listed if not recitals.phrases((name,)))
+        self._known = _known(tuple(name for name in listed if not recitals.phrases((name,))))
         short = (*codes, *recitals.phrases(tuple(listed)))
         self._reader = Reader(
             [
@@ -340,6 +372,18 @@ class Words:
 
     def feed(self, text: str) -> str:
         """Take more of the text; give what is decided."""
+        if not (self._tail or self._held or self._was_dropped):
+            known = self._known.get(text)
+            if known is None and _WORD.fullmatch(text):
+                known = self._known.learned(text)
+            if known is not None:
+                # By far the most pieces: a word with a space, and nothing held back before it.
+                token, shown = known
+                start = self._reader.take(token, self._first)
+                if start is None and self._reader.waits_from is None:
+                    self._first += 2
+                    return shown
+                return self._hold(shown[:-1], start) + self._take(shown[-1])
         self._tail += text
         if not _SPACE.search(text):
             return ""
@@ -361,24 +405,30 @@ class Words:
             if is_clear:
                 self._first += 1
                 return token
+            if self._held and self._held[-1].text.isspace():
+                # It came in two pieces, and is one space.
+                self._held[-1].text += token
+                return ""
             self._held.append(_Token(token))
-        else:
-            number = self._first + len(self._held)
-            start = self._reader.take(token, number)
-            text = _masked(token, self._listed)
-            if is_clear and start is None and self._reader.waits_from() is None:
-                # By far the most words.
-                self._first += 1
-                return text
-            self._held.append(_Token(text))
-            if start is not None:
-                for one in self._held[max(0, start - self._first) :]:
-                    one.is_dropped = True
+            return self._decided()
+        said = f"{token} "
+        read, shown = self._known.get(said) or self._known.learned(said)
+        start = self._reader.take(read, self._first + len(self._held))
+        if is_clear and start is None and self._reader.waits_from is None:
+            self._first += 1
+            return shown[:-1]
+        return self._hold(shown[:-1], start)
+
+    def _hold(self, text: str, start: int | None) -> str:
+        self._held.append(_Token(text))
+        if start is not None:
+            for one in self._held[max(0, start - self._first) :]:
+                one.is_dropped = True
         return self._decided()
 
     def _decided(self, is_all: bool = False) -> str:
         """What nobody waits for any more."""
-        count, waits = len(self._held), self._reader.waits_from()
+        count, waits = len(self._held), self._reader.waits_from
         if not is_all:
             if waits is not None:
                 count = max(0, waits - self._first)

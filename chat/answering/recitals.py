@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from urllib.parse import unquote
 
 # So many words in a row of the rules are no chance; so many of the instructions no good answer.
@@ -29,8 +30,6 @@ SUSPICIOUS = 14
 # Of codes and phrases, which are short.
 SUSPICIOUS_OF_CODES = 4
 SHORTEST_CODE = 4
-# Kept of a text in which nothing is recited; more than SUSPICIOUS, so that few are dropped singly.
-MOST_TOKENS = 64
 # A shorter code is found in harmless words when it is turned round.
 SHORTEST_TURNED = 8
 
@@ -256,6 +255,56 @@ READINGS: tuple[Callable[[str], str], ...] = (
 _CODED = re.compile(r"\d\d|[0-9a-fA-F]{2}\W*$|[A-Za-z0-9+/_\-]{11}|<|\]\(")
 
 
+# --- folding --------------------------------------------------------------------------------------
+
+# The letters of a token that are compared, and how many of them each of its words has.
+Folded = tuple[str, tuple[int, ...]]
+
+
+@dataclass(slots=True)
+class Token:
+    """What stands between two spaces, folded: without its numbers, with them, and decoded."""
+
+    letters: Folded
+    signs: Folded
+    meant: tuple[tuple[Callable[[str], str], Token], ...] = ()
+
+    @classmethod
+    def of(cls, text: str) -> Token:
+        """A token in all the readings that find something in it."""
+        token = cls._folded(text)
+        if _CODED.search(text):
+            found = ((read, read(text)) for read in READINGS)
+            token.meant = tuple((read, cls._folded(meant)) for read, meant in found if meant)
+        return token
+
+    @classmethod
+    def _folded(cls, text: str) -> Token:
+        if folded := _of_one_word(text):
+            return cls(folded, folded)
+        return cls(_folded(text, _letters), _folded(text, _signs))
+
+
+# By far the most tokens: one word of plain letters with signs around it. They need no more than
+# large letters made small and those that look alike made one.
+_SIGNS = r"[!-$'-/:-@\[\]^_`{-~«»—–…“”„]*"
+_ONE_WORD = re.compile(f"{_SIGNS}([a-zA-Zа-яА-ЯёЁ]+){_SIGNS}")
+_IN_ONE = {ord("й"): "и", ord("ё"): "e"} | _LOOKALIKES
+
+
+def _of_one_word(text: str) -> Folded | None:
+    word = _ONE_WORD.fullmatch(text)
+    if word is None:
+        return None
+    letters = word[1].casefold().translate(_IN_ONE)
+    return letters, (len(letters),)
+
+
+def _folded(text: str, fold: Callable[[str], str]) -> Folded:
+    words = [fold(word) for word in re.findall(r"[^\W_]+", _plain(text))]
+    return "".join(words), tuple(map(len, words))
+
+
 # --- following ------------------------------------------------------------------------------------
 
 
@@ -276,49 +325,41 @@ class Reader:
         self._plain = self._followers()
         # Most texts hold nothing in code.
         self._coded: dict[Callable[[str], str], list[_Follower]] = {}
-        self._all = list(self._plain)
+        # The first token that may turn out to be recited; None: all is decided.
+        self.waits_from: int | None = None
 
-    def take(self, token: str, number: int) -> int | None:
+    def take(self, token: Token, number: int) -> int | None:
         """The token from which on to drop, with this one; None: nothing is recited."""
-        # No helper and no `min` of a list: this is asked for each word of each answer.
         first: int | None = None
+        waits: int | None = None
+        # No list of what is mostly None: this is asked for each word of each answer.
         for follower in self._plain:
             start = follower.take(token, number)
-            if start is not None and (first is None or start < first):
-                first = start
-        if self._plain:
-            for read, meant in _meant(token):
-                if read not in self._coded:
-                    self._coded[read] = self._followers()
-                    self._all += self._coded[read]
-                for follower in self._coded[read]:
-                    start = follower.take(meant, number)
-                    if start is not None and (first is None or start < first):
-                        first = start
+            if start is not None:
+                first = _earliest(first, start)
+            if follower.waits_from is not None:
+                waits = _earliest(waits, follower.waits_from)
+        if token.meant or self._coded:
+            first = _earliest(first, *self._take_meant(token, number))
+            coded = chain.from_iterable(self._coded.values())
+            waits = _earliest(waits, *(follower.waits_from for follower in coded))
+        self.waits_from = waits
         return first
 
-    def waits_from(self) -> int | None:
-        """The first token that may turn out to be recited; None: all is decided."""
-        first: int | None = None
-        for follower in self._all:
-            waits = follower.waits_from
-            if waits is not None and (first is None or waits < first):
-                first = waits
-        return first
+    def _take_meant(self, token: Token, number: int) -> list[int | None]:
+        starts = []
+        for read, meant in token.meant:
+            if read not in self._coded:
+                self._coded[read] = self._followers()
+            starts += [follower.take(meant, number) for follower in self._coded[read]]
+        return starts
 
     def _followers(self) -> list[_Follower]:
         return [_Follower(group) for group in self._groups]
 
 
-@lru_cache(maxsize=20_000)
-def _meant(token: str) -> tuple[tuple[Callable[[str], str], str], ...]:
-    """What a token may stand for beside itself, by the readings that find something in it."""
-    if not _CODED.search(token):
-        return ()
-    return tuple((read, meant) for read in READINGS if (meant := read(token)))
-
-
-Folded = tuple[str, list[bool], list[bool]]
+def _earliest(*places: int | None) -> int | None:
+    return min((place for place in places if place is not None), default=None)
 
 
 class _Follower:
@@ -326,49 +367,57 @@ class _Follower:
 
     def __init__(self, group: Group) -> None:
         self._index = _index(group.recitals, group.suspicious)
-        self._fold = _fold_signs if group.has_digits else _fold_letters
+        self._has_digits = group.has_digits
         # The longest end of the text that is recited; where nothing is, the last letters.
         self._run = ""
-        # Its tokens (and maybe some before it), each with which of its letters begin a word.
-        self._tokens: list[tuple[int, list[bool]]] = []
+        # Its tokens, and maybe some before it.
+        self._tokens: list[tuple[int, Folded]] = []
         self.waits_from: int | None = None
 
-    def take(self, text: str, number: int) -> int | None:
+    def take(self, token: Token, number: int) -> int | None:
         """The token from which on to drop, with this one; None: nothing is recited."""
-        letters, firsts, lasts = self._fold(text)
+        folded = token.signs if self._has_digits else token.letters
+        letters = folded[0]
         index, run = self._index, self._run + letters
         size = index.suspicious
-        windows = len(run) - size + 1
-        if windows > 0 and not index.beginnings.isdisjoint(
-            [run[at : at + size] for at in range(windows)]
-        ):
-            return self._step_by_step(letters, firsts, lasts, number)
-        # By far the most tokens.
-        self._run = run[windows:] if windows > 0 else run
+        last = len(run) - size
+        if last >= 0:
+            if run[last:] in index.beginnings or (last >= index.step and index.meets(run)):
+                return self._step_by_step(folded, number)
+            run = run[last + 1 :]
+        # By far the most tokens: nothing is recited up to one of its letters, nor up to its end.
+        self._run = run
+        self.waits_from = None
         if letters:
-            self._tokens.append((number, firsts))
-            if len(self._tokens) > MOST_TOKENS:
+            self._tokens.append((number, folded))
+            if len(self._tokens) > size:
                 # Each has a letter at least.
                 del self._tokens[:-size]
-        self.waits_from = None
         return None
 
-    def _step_by_step(
-        self, letters: str, firsts: list[bool], lasts: list[bool], number: int
-    ) -> int | None:
+    def _step_by_step(self, folded: Folded, number: int) -> int | None:
         # Of each letter of the run: its token, and whether it begins a word.
-        places = [(token, is_first) for token, own in self._tokens for is_first in own]
+        places = [
+            (token, at == 0)
+            for token, (_letters, sizes) in self._tokens
+            for size in sizes
+            for at in range(size)
+        ]
         del places[: len(places) - len(self._run)]
         dropped: int | None = None
         start: int | None = None
-        for letter, is_first, is_last in zip(letters, firsts, lasts, strict=True):
+        letters, sizes = folded
+        ends = [(at == 0, at == size - 1) for size in sizes for at in range(size)]
+        for letter, (is_first, is_last) in zip(letters, ends, strict=True):
             places.append((number, is_first))
             start = self._step(letter, is_last, places)
             if start is not None:
-                dropped = start if dropped is None else min(dropped, start)
-        self._tokens = [(token, [is_first]) for token, is_first in places]
+                dropped = _earliest(dropped, start)
         is_run = len(self._run) >= self._index.suspicious and self._run in self._index.whole
         self.waits_from = places[0][0] if is_run and start is None else None
+        if letters:
+            self._tokens.append((number, folded))
+            del self._tokens[: -max(self._index.suspicious, len(self._run))]
         return dropped
 
     def _step(self, letter: str, is_last: bool, places: list[tuple[int, bool]]) -> int | None:
@@ -393,39 +442,6 @@ class _Follower:
         return None
 
 
-@lru_cache(maxsize=20_000)
-def _fold_letters(text: str) -> Folded:
-    return _folded(text, _letters)
-
-
-@lru_cache(maxsize=20_000)
-def _fold_signs(text: str) -> Folded:
-    return _folded(text, _signs)
-
-
-# By far the most tokens: one word of plain letters with signs around it. They need no more than
-# large letters made small and those that look alike made one.
-_SIGNS = r"[!-$'-/:-@\[\]^_`{-~«»—–…“”„]*"
-_ONE_WORD = re.compile(f"{_SIGNS}([a-zA-Zа-яА-ЯёЁ]+){_SIGNS}")
-_IN_ONE = {ord("й"): "и", ord("ё"): "e"} | _LOOKALIKES
-
-
-def _folded(text: str, fold: Callable[[str], str]) -> Folded:
-    """A token's letters, and which of them begin and end a word."""
-    if word := _ONE_WORD.fullmatch(text):
-        letters = word[1].casefold().translate(_IN_ONE)
-        others = [False] * (len(letters) - 1)
-        return letters, [True, *others], [*others, True]
-    return _folded_with_care(text, fold)
-
-
-def _folded_with_care(text: str, fold: Callable[[str], str]) -> Folded:
-    words = [fold(word) for word in re.findall(r"[^\W_]+", _plain(text))]
-    firsts = [at == 0 for word in words for at in range(len(word))]
-    lasts = [at == len(word) for word in words for at in range(1, len(word) + 1)]
-    return "".join(words), firsts, lasts
-
-
 @dataclass(frozen=True)
 class _Index:
     recitals: tuple[Recital, ...]
@@ -433,6 +449,13 @@ class _Index:
     beginnings: frozenset[str]
     suspicious: int
     fewest: int
+    # What may not be said is so long that of its windows one is met in such steps.
+    step: int
+
+    def meets(self, run: str) -> bool:
+        """Whether what may not be said, or its beginning, may end somewhere in these letters."""
+        starts = range(len(run) - self.suspicious, -1, -self.step)
+        return not self.beginnings.isdisjoint([run[at : at + self.suspicious] for at in starts])
 
 
 @lru_cache(maxsize=64)
@@ -443,4 +466,5 @@ def _index(recitals: tuple[Recital, ...], suspicious: int) -> _Index:
     grams = {
         text[at : at + suspicious] for text in texts for at in range(len(text) - suspicious + 1)
     }
-    return _Index(recitals, "\n".join(texts), frozenset(grams), suspicious, fewest)
+    step = fewest - suspicious + 1
+    return _Index(recitals, "\n".join(texts), frozenset(grams), suspicious, fewest, step)

@@ -49,9 +49,10 @@ def foldings(word: str) -> tuple[str, ...]:
         forms[bare.replace("3", "e").translate(TO_CYRILLIC)] = None
         forms[bare.translate(TO_LATIN)] = None
     for form in list(forms):
-        # Drawn out: "хууууй", "fuuuck".
-        forms[_DOUBLE.sub(r"\1", form)] = None
-        forms[_LONG.sub(r"\1\1", form)] = None
+        if _DOUBLE.search(form):
+            # Drawn out: "хууууй", "fuuuck".
+            forms[_DOUBLE.sub(r"\1", form)] = None
+            forms[_LONG.sub(r"\1\1", form)] = None
     return tuple(forms)
 
 
