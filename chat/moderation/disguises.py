@@ -50,9 +50,9 @@ def foldings(word: str) -> tuple[str, ...]:
         forms[bare.translate(TO_LATIN)] = None
     for form in list(forms):
         if _DOUBLE.search(form):
-            # Drawn out: "хууууй", "fuuuck".
-            forms[_DOUBLE.sub(r"\1", form)] = None
-            forms[_LONG.sub(r"\1\1", form)] = None
+            # Drawn out: "хууууй", "fuuuck". By functions, as a template takes four times as long.
+            forms[_DOUBLE.sub(lambda found: found[1], form)] = None
+            forms[_LONG.sub(lambda found: 2 * found[1], form)] = None
     return tuple(forms)
 
 
