@@ -197,15 +197,19 @@ def _reader(response: httpx2.Response) -> Callable[[], Awaitable[bytes]]:
     Not the SDK's own lines: each would come through two generators more. What arrived together is
     parsed together and goes on as one piece.
     """
-    if "content-encoding" in response.headers:
-        chunks = response.aiter_bytes()
-    else:
-        direct = streaming.reader(response)
-        if direct is not None:
-            return direct
-        stream: Any = response.stream
-        chunks = aiter(stream)
-    return lambda: anext(chunks, b"")
+    is_packed = "content-encoding" in response.headers
+    direct = None if is_packed else streaming.reader(response)
+    stream: Any = response.stream
+    chunks = response.aiter_bytes() if is_packed else aiter(stream)
+
+    async def read() -> bytes:
+        async for chunk in chunks:
+            # What has only begun to be unpacked is no end.
+            if chunk:
+                return chunk
+        return b""
+
+    return direct or read
 
 
 def _broken_off() -> AIError:

@@ -254,6 +254,13 @@ def test_stream_is_read_straight_from_the_network(
     asyncio.run(listen())
 
 
+def test_stream_is_read_the_long_way_where_there_is_no_short_one(
+    server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "reader", lambda response: None)
+    assert text(hear(model(server, "fake"))) == "By card or in cash. [1]"
+
+
 def test_silence_alone_ends_a_stream_that_has_begun(server: OpenAIServer) -> None:
     # The first word comes after what the beginning of the answer may take.
     patient = model(server, "fake-2500-100-3", silence=20.0, timeout=1.5)
