@@ -111,20 +111,20 @@ def end_idle_sessions() -> int:
 
 @shared_task(name=summaries.TASK)
 def summarise(chat_id: str, forgotten: int = 0) -> int:
-    """See `summaries.summarise`. The indexing queue's, as it waits for a model."""
+    """See `summaries.summarise`. The background queue's, as it waits for a model."""
     return summaries.summarise(UUID(chat_id), forgotten)
 
 
 @shared_task(name="chat.tasks.remember")
 def remember() -> int:
-    """See `memory.learn`; and what was kept long enough goes. The indexing queue's, too."""
+    """See `memory.learn`; and what was kept long enough goes. The background queue's, too."""
     memory.expire()
     return memory.learn()
 
 
 @shared_task(name="chat.tasks.run_tests")
 def run_tests(run_id: int) -> None:
-    """See `runs.work`; of the indexing queue, where no visitor waits."""
+    """See `runs.work`; of the background queue, where no visitor waits."""
     runs.work(run_id)
 
 
@@ -136,7 +136,7 @@ def resume_tests() -> int:
 
 @shared_task(name="chat.tasks.learn")
 def learn() -> int:
-    """See `lessons.learn`; until nothing is left. The indexing queue's: nobody waits for it."""
+    """See `lessons.learn`; until nothing is left. The background queue's: nobody waits for it."""
     total = 0
     while count := lessons.learn():
         total += count
@@ -147,7 +147,7 @@ def learn() -> int:
 def gather_gaps() -> int:
     """Gather the questions that were asked in vain, and draft answers; how many were placed.
 
-    Here and not in `knowledge`, as what drafts cost is booked here. The indexing queue's.
+    Here and not in `knowledge`, as what drafts cost is booked here. The background queue's.
     """
     count = 0
     for organization in gaps.waiting_organizations():
@@ -164,7 +164,7 @@ def gather_gaps() -> int:
 def read_graphs() -> int:
     """Read passages that are new in the knowledge graph, for a short while; how many.
 
-    Here as `gather_gaps` is. The indexing queue's.
+    Here as `gather_gaps` is. The background queue's.
     """
     until = time.monotonic() + GRAPH_SECONDS
     count = 0
@@ -183,7 +183,7 @@ def _paid(organization: Organization, purpose: str) -> asking.Ask:
 
 @shared_task(name=spending.TASK)
 def book(organization_id: int, calls: list[dict[str, Any]]) -> None:
-    """Book what was embedded for the knowledge. The indexing queue's."""
+    """Book what was embedded for the knowledge. The background queue's."""
     organization = Organization.objects.filter(pk=organization_id).first()
     if organization is not None:
         told = [

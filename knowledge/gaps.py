@@ -1,6 +1,6 @@
 """Questions that were asked in vain: noted, gathered into suggestions, given a draft, forgotten.
 
-The chat notes them; a periodic task of the indexing queue gathers and drafts. Nothing here runs
+The chat notes them; a periodic task of the background queue gathers and drafts. Nothing here runs
 while a visitor waits.
 """
 

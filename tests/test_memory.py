@@ -623,5 +623,5 @@ class TestSeen:
 
 def test_tasks_wait_in_no_visitors_queue() -> None:
     for task in (summaries.TASK, "chat.tasks.remember"):
-        assert CELERY_TASK_ROUTES[task] == {"queue": "indexing"}
+        assert CELERY_TASK_ROUTES[task] == {"queue": "background"}
     assert CELERY_BEAT_SCHEDULE["remember"]["task"] == "chat.tasks.remember"

@@ -166,14 +166,15 @@ CELERY_BROKER_URL = redis_url(1, celery=True)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "indexing"
 CELERY_TASK_ROUTES = {
-    # It may wait for no visitor's answer, and no answer for it.
-    "chat.tasks.book": {"queue": "indexing"},
-    "chat.tasks.gather_gaps": {"queue": "indexing"},
-    "chat.tasks.learn": {"queue": "indexing"},
-    "chat.tasks.read_graphs": {"queue": "indexing"},
-    "chat.tasks.remember": {"queue": "indexing"},
-    "chat.tasks.summarise": {"queue": "indexing"},
-    "chat.tasks.run_tests": {"queue": "indexing"},
+    # No visitor's answer waits for these, nor they for one. What is to be found in the knowledge is
+    # not behind them either: a worker takes from its queues in turn.
+    "chat.tasks.book": {"queue": "background"},
+    "chat.tasks.gather_gaps": {"queue": "background"},
+    "chat.tasks.learn": {"queue": "background"},
+    "chat.tasks.read_graphs": {"queue": "background"},
+    "chat.tasks.remember": {"queue": "background"},
+    "chat.tasks.summarise": {"queue": "background"},
+    "chat.tasks.run_tests": {"queue": "background"},
     "chat.*": {"queue": "reply"},
     "operators.*": {"queue": "reply"},
 }

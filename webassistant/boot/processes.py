@@ -45,7 +45,10 @@ def workers(var: Path) -> list[Process]:
         ),
         Process(
             "indexing",
-            (*celery, "-n", "indexing@%h", "-Q", "indexing", "-P", "prefork", "-c", "1", *alone),
+            (
+                *(*celery, "-n", "indexing@%h", "-Q", "indexing,background"),
+                *("-P", "prefork", "-c", "1", *alone),
+            ),
         ),
         Process("dispatcher", ("manage.py", "dispatch")),
     ]
