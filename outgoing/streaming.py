@@ -14,9 +14,6 @@ import httpx2
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-# The SDK has no public name for it, and tests/test_ai_models.py sees whether it stays there.
-from openai._vendor.httpx_aiohttp.transport import AiohttpResponseStream
-
 from outgoing import addresses
 from outgoing.transport import (
     KEPT_SECONDS,
@@ -101,14 +98,14 @@ def reader(response: httpx2.Response) -> Callable[[], Awaitable[bytes]] | None:
     """
     stream: Any = response.stream
     meter = None
-    while not isinstance(stream, AiohttpResponseStream):
+    # There is no public name for what httpx and the meter wrap, nor for what the innermost stream
+    # reads; tests/test_ai_models.py sees whether they stay.
+    while (answer := getattr(stream, "_aiohttp_response", None)) is None:
         if isinstance(stream, AsyncMetered):
             meter = stream.meter
-        # What httpx and the meter wrap.
         stream = getattr(stream, "_stream", None)
         if stream is None:
             return None
-    answer = stream._aiohttp_response
     if answer.connection is not None and answer.connection.protocol is not None:
         # Its timer is made anew by every read; this stops the one that runs.
         answer.connection.protocol.read_timeout = None

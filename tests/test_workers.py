@@ -6,7 +6,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from celery import current_app
-from kombu import Consumer, Message, Producer, Queue
+from kombu.entity import Queue
+from kombu.message import Message
+from kombu.messaging import Consumer, Producer
 
 from webassistant import settings
 from webassistant.boot import processes
