@@ -198,7 +198,8 @@ def _reader(response: httpx2.Response) -> Callable[[], Awaitable[bytes]]:
     parsed together and goes on as one piece.
     """
     is_packed = "content-encoding" in response.headers
-    direct = None if is_packed else streaming.reader(response)
+    if not is_packed and (direct := streaming.reader(response)):
+        return direct
     stream: Any = response.stream
     chunks = response.aiter_bytes() if is_packed else aiter(stream)
 
@@ -209,7 +210,7 @@ def _reader(response: httpx2.Response) -> Callable[[], Awaitable[bytes]]:
                 return chunk
         return b""
 
-    return direct or read
+    return read
 
 
 def _broken_off() -> AIError:
