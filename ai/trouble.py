@@ -49,6 +49,11 @@ def not_compatible() -> AIError:
     )
 
 
+def broken_off() -> AIError:
+    """A stream ended before the answer did."""
+    return AIError("The model's answer broke off.", code="ai_broken", retryable=True)
+
+
 def too_late() -> AIError:
     """Nobody answered in time."""
     return AIError("The model did not answer in time.", code="ai_timeout", retryable=True)
